@@ -252,6 +252,12 @@ def test_a_complete_body_of_declared_length_is_not_asked_for_its_end(is_async):
     body.close()
 
 
+def test_a_body_is_complete_with_its_last_declared_byte(is_async):
+    body = make(Source(step=100), is_async=is_async, content_length=len(DATA))
+    reader = body.replay()
+    assert (reader.read(len(DATA)), body.complete) == (DATA, True)
+
+
 # Limits
 
 
@@ -503,6 +509,18 @@ class Twice(Upper):
         return self.stream.read(size) * 2
 
 
+class Watched(Upper):
+    """A filter that notes the threads that read it."""
+
+    def __init__(self, threads, stream):
+        super().__init__(stream)
+        self.threads = threads
+
+    def read(self, size=-1, /):
+        self.threads.append(threading.get_ident())
+        return super().read(size)
+
+
 def eager(stream):
     """Filter by reading everything at once."""
     return io.BytesIO(stream.read()[::-1])
@@ -565,6 +583,14 @@ def test_a_sync_filter_of_an_async_body_does_not_block_the_loop():
     body = RequestBody(receive=receive)
     body.add_filter(Upper)
     assert asyncio.run(main()) == TEXT.upper()
+    body.close()
+
+
+def test_filters_of_a_sync_source_are_read_inline():
+    body = RequestBody(Source(TEXT))
+    body.add_filter(partial(Watched, threads := []))
+    assert asyncio.run(body.aget_data()) == TEXT.upper()
+    assert set(threads) == {threading.get_ident()}
     body.close()
 
 
@@ -758,7 +784,28 @@ def test_exhaust_of_a_body_that_was_read_takes_nothing_from_it(drained, is_async
     body.close()
 
 
+def test_exhaust_on_the_loop_has_nothing_to_wait_for_once_all_was_read():
+    async def main():
+        await body.aget_data()
+        return body.exhaust(10)
+
+    body = make(Source(), is_async=True)
+    assert asyncio.run(main())
+    body.close()
+
+
 def test_exhaust_leaves_to_a_filter_what_it_has_in_hand(drained, is_async):
+    body = make(Source(), is_async=is_async)
+    body.add_filter(eager)
+    reader = body.reader()
+    assert reader.read1(1) == DATA[-1:]
+    assert drained(body, 10)
+    assert not body.complete
+    assert body.get_data() == DATA[::-1]
+    body.close()
+
+
+def test_exhaust_drops_what_a_filter_did_not_ask_for(drained, is_async):
     body = make(Source(b"ab", step=1), is_async=is_async)
     body.add_filter(Twice)
     assert body.reader().read1(1) == b"a"
