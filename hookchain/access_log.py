@@ -6,6 +6,7 @@ import io
 import logging
 import logging.handlers
 import os
+import weakref
 from typing import TYPE_CHECKING, NoReturn, Protocol, Self, TextIO, cast
 
 from .exceptions import DeclarationError, did_you_mean
@@ -222,4 +223,6 @@ def _file_sink(path: str | os.PathLike[str]) -> _HandlerSink:
         handler = _File(path, encoding="utf-8", errors="backslashreplace")
     except (OSError, ValueError) as error:
         raise DeclarationError(f"the access log {os.fspath(path)!r} cannot be opened: {error}") from error
-    return _HandlerSink(handler, f"file {handler.baseFilename}")
+    sink = _HandlerSink(handler, f"file {handler.baseFilename}")
+    weakref.finalize(sink, handler.close)  # a chain has no end at which it could close its log
+    return sink

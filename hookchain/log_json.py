@@ -83,7 +83,7 @@ def compile_json(fields: Mapping[str, str]) -> Callable[[Request], str]:
             except Exception:
                 _logger.exception("the field %r of an access log failed; null stands in its place", key)
                 values[key] = None
-        return json.dumps(values).replace("\x7f", "\\u007f")
+        return json.dumps(values)
 
     return line
 

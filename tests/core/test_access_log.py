@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import logging
@@ -39,6 +40,9 @@ class Refusing:
     def write(self, text):
         raise OSError(28, "No space left on device")
 
+    def flush(self):
+        self.write("")
+
 
 # -- formats by name
 
@@ -60,7 +64,7 @@ def test_any_apache_format_may_stand_for_a_name():
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("combind", "did you mean 'combined'"),
+        ("combine", "did you mean 'combined'"),
         ("jason", "did you mean 'json'"),
         ("", "common, combined, json"),
         ("no directive here", "directives such as %h"),
@@ -240,7 +244,9 @@ def test_a_path_may_be_a_string(tmp_path):
 
 
 def test_a_file_is_utf8_whatever_the_locale_says(tmp_path, file_log):
-    file_log("é\udcff %s").write(record())
+    log = file_log("é\udcff %s")
+    log.write(record())
+    assert log._sink._handler.stream.encoding == "utf-8"
     assert (tmp_path / "access.log").read_bytes() == "é\\udcff 200\n".encode()
 
 
@@ -265,6 +271,22 @@ def test_a_file_that_cannot_be_made_anew_is_reported_and_found_again_later(tmp_p
     moved.rename(folder)
     log.write(record(status=404))
     assert (folder / "access.log").read_text() == "404\n"
+
+
+def test_a_file_that_cannot_be_written_is_reported_and_never_raises(file_log, caplog, capfd, monkeypatch):
+    log = file_log()
+    monkeypatch.setattr(log._sink._handler, "flush", Refusing().flush)
+    log.write(record())
+    assert "access.log) is lost" in caplog.text
+    assert capfd.readouterr().err == ""
+
+
+def test_a_file_is_closed_with_the_log_that_nobody_holds_any_more(tmp_path):
+    log: Any = AccessLog("%s", to=tmp_path / "access.log")
+    stream = log._sink._handler.stream
+    del log
+    gc.collect()
+    assert stream.closed
 
 
 def test_a_closed_file_is_opened_again_by_the_next_line(tmp_path, file_log):
@@ -342,6 +364,10 @@ def test_json_fields_replace_and_follow_those_that_are_always_there():
     assert found["user"] == '<a"\n>'
     assert list(found)[2] == "user"
     assert list(found.items())[-3:] == [("agent", "curl/8"), ("note", None), ("both", 'GET "/a b/index.html"')]
+
+
+def test_the_duration_of_a_json_line_has_microseconds():
+    assert json.loads(written(format="json", req=record(duration=1.23456789)))["duration"] == 1.234568
 
 
 def test_fields_go_with_json_alone():
