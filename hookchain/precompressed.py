@@ -1,0 +1,54 @@
+"""Encoded forms of a file that stand beside it, such as ``app.js.br`` beside ``app.js``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import Accept
+
+    from .request import Request
+    from .storage import Storage
+
+# The smallest first: it is taken where the client likes several as much.
+_EXTENSIONS: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
+
+
+def find_siblings(req: Request, storage: Storage, path: str) -> dict[str, str]:
+    """Find the encoded forms of a file.
+
+    Args:
+        req: The request for the file; a form that is guarded in another way does not count.
+        storage: Where the file lies.
+        path: The path of the file there.
+
+    Returns:
+        Paths by content coding, the one to be preferred first.
+    """
+    found: dict[str, str] = {}
+    for coding, extension in _EXTENSIONS.items():
+        asked = path + extension
+        sibling = storage.look(asked)
+        if sibling.is_file and all(req.chain.guards_agree(req, name) for name in {asked, sibling.path}):
+            found[coding] = sibling.path
+    return found
+
+
+def choose_coding(accept: Accept, siblings: dict[str, str]) -> str | None:
+    """Choose what the client likes best, and an encoded form rather than the file where it does not mind.
+
+    Args:
+        accept: What the client takes.
+        siblings: What there is, the one to be preferred first.
+
+    Returns:
+        A coding, or None for the file as it is.
+
+    Source:
+        RFC 9110, section 12.5.3.
+    """
+    if not siblings:
+        return None
+    best = max(siblings, key=accept.quality)
+    quality = accept.quality(best)
+    return best if quality > 0 and quality >= accept.quality("identity") else None

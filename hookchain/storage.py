@@ -1,0 +1,221 @@
+"""Where a URL path leads below a document root, and the one way in which a file there is opened."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FORBIDDEN: Final = 403
+NOT_FOUND: Final = 404
+UNAVAILABLE: Final = 503
+
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_MAX_LINKS: Final = 40  # as many as the kernel follows
+_WELL_KNOWN: Final = "/.well-known"
+# A name from a URL must not be taken apart anew by a file system that knows other separators.
+_FOREIGN_SEPARATORS: tuple[str, ...] = () if os.sep == "/" else ("\\", ":")
+_OPEN_FLAGS: Final = (
+    os.O_RDONLY
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO must not wait for somebody who writes to it
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+class Place(NamedTuple):
+    """What was found at a path.
+
+    Attributes:
+        path: Where it really is, as a URL path below the root; of something missing or refused, its first such part.
+        rest: What was asked for behind it (httpd's ``path_info``), starting with ``/`` or empty.
+        info: The status of the file or folder; None when nothing is there or it is refused.
+        refusal: The status to answer whatever is there; None when nothing speaks against it.
+    """
+
+    path: str
+    rest: str = ""
+    info: os.stat_result | None = None
+    refusal: int | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a regular file is here, and was asked for with nothing behind its name."""
+        return self.info is not None and stat.S_ISREG(self.info.st_mode) and not self.rest
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether a folder is here."""
+        return self.info is not None and stat.S_ISDIR(self.info.st_mode)
+
+
+def is_hidden(path: str) -> bool:
+    """Tell whether a path names a dot-file, or something in a dot-folder, other than ``/.well-known``.
+
+    Args:
+        path: A path starting with ``/``; one with ``.`` or ``..`` in it counts as hidden.
+
+    Returns:
+        Whether it is to be refused.
+
+    Source:
+        RFC 8615 for the exception, which holds at the top of the root only.
+    """
+    if "/." not in path:
+        return False
+    well_known = path == _WELL_KNOWN or path.startswith(_WELL_KNOWN + "/")
+    return not well_known or "/." in path[len(_WELL_KNOWN) :]
+
+
+def refusal_of(error: OSError | ValueError) -> int | None:
+    """Tell whether an error of the file system says more than that nothing is there.
+
+    Args:
+        error: What ``os`` raised; a ValueError stands for what cannot be a name, such as text with NUL.
+
+    Returns:
+        403 when access was refused, 503 when the system ran out of files or memory, else None.
+    """
+    if isinstance(error, PermissionError):
+        return FORBIDDEN
+    return UNAVAILABLE if isinstance(error, OSError) and error.errno in _EXHAUSTED else None
+
+
+class Storage:
+    """A document root; it may be a symlink that is pointed elsewhere while the program runs."""
+
+    __slots__ = ("root",)
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        """Take the folder in which everything must lie.
+
+        Args:
+            root: The folder; made absolute now, and not looked at before the first request.
+        """
+        self.root: Final = str(Path(root).absolute()).rstrip("/")
+
+    def path_of(self, filename: str) -> str | None:
+        """Give the path below the root of a file name, or None when the name does not lie there."""
+        return filename[len(self.root) :] if filename.startswith(self.root + "/") else None
+
+    def find(self, path: str) -> Place:
+        """Walk down a path and see what is there, following the symlinks that stay inside.
+
+        Args:
+            path: A canonical URL path: decoded, starting with ``/``. Any other text is refused or finds nothing.
+
+        Returns:
+            The place. Every error of the file system is told in it, and none is raised.
+        """
+        if is_hidden(path) or any(separator in path for separator in _FOREIGN_SEPARATORS):
+            return Place(path, refusal=FORBIDDEN)
+        if not path.startswith("/") or "//" in path or not _is_unicode(path):
+            return Place(path)
+        return self._walk(path[1:].split("/"))
+
+    def _walk(self, names: list[str]) -> Place:
+        folder, here, links = None, "", 0
+        for number, name in enumerate(names):
+            if not name:  # a slash at the end
+                break
+            asked = f"{here}/{name}"
+            place = self.look(asked, "".join(f"/{behind}" for behind in names[number + 1 :]))
+            links += place.path != asked
+            if links > _MAX_LINKS:
+                return Place("/" + "/".join(names))
+            if not place.is_folder:
+                return place
+            folder, here = place, place.path.rstrip("/")
+        folder = folder or self.look("")
+        return folder._replace(path=(here if names[-1] else f"{here}/") or "/", rest="")
+
+    def look(self, path: str, rest: str = "") -> Place:
+        """See what is at a path whose folder was found before.
+
+        Args:
+            path: A path in such a folder, with no ``/`` at its end; empty for the root itself.
+            rest: What was asked for behind it.
+
+        Returns:
+            The place.
+        """
+        try:
+            info = self._status(path)
+            if stat.S_ISLNK(info.st_mode):
+                path = self._follow(path)
+                info = self._status(path)
+        except (OSError, ValueError) as error:
+            return Place(path or "/", rest, refusal=refusal_of(error))
+        if not stat.S_ISREG(info.st_mode) and not stat.S_ISDIR(info.st_mode):
+            return Place(path, rest, refusal=FORBIDDEN)
+        return Place(path or "/", rest, info)
+
+    def _status(self, path: str) -> os.stat_result:
+        return os.lstat(self.root + (path or "/"))  # with the slash, a root that is a symlink is followed
+
+    def _follow(self, path: str) -> str:
+        """Resolve a symlink by where it leads, judging by whole components."""
+        base = os.path.realpath(self.root).rstrip("/")
+        real = os.path.realpath(self.root + path, strict=True)
+        inside = real[len(base) :]
+        if not f"{real}/".startswith(f"{base}/") or is_hidden(inside):
+            raise PermissionError(errno.EACCES, "a symlink leads where nothing is served")
+        return inside
+
+    def children(self, path: str) -> Iterator[tuple[str, Place]]:
+        """List what can be had from a folder: no dot-file, nothing outside or unreadable, and nothing without a URL.
+
+        Args:
+            path: The path of a folder that ``find`` gave.
+
+        Yields:
+            Name and place.
+
+        Raises:
+            OSError: The folder cannot be read. A bad entry in it is left out.
+        """
+        folder = path.rstrip("/")
+        with os.scandir(self.root + path) as entries:
+            names = [entry.name for entry in entries]
+        for name in names:
+            if name.startswith(".") or not _is_unicode(name):
+                continue
+            place = self.look(f"{folder}/{name}")
+            mode = os.R_OK | os.X_OK if place.is_folder else os.R_OK
+            if place.info is not None and os.access(self.root + place.path, mode):
+                yield name, place
+
+    def open(self, path: str) -> tuple[io.FileIO, os.stat_result]:
+        """Open the regular file at the path of a place, which is not a symlink.
+
+        Args:
+            path: A path that ``find`` or ``look`` gave.
+
+        Returns:
+            The file, unbuffered, and its status.
+
+        Raises:
+            OSError: It cannot be opened, or something other than a regular file stands there now.
+        """
+        descriptor = os.open(self.root + path, _OPEN_FLAGS)
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode):
+            os.close(descriptor)
+            raise PermissionError(errno.EACCES, "not a regular file")
+        return io.FileIO(descriptor, "rb"), info
+
+
+def _is_unicode(path: str) -> bool:
+    """Tell whether a path is text; a lone surrogate would name other bytes than those that a client can send."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
