@@ -32,6 +32,7 @@ font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 h1{margin:0 0 1.5rem;font-size:1.25rem;font-weight:600;overflow-wrap:anywhere}
 h1 a+a::before{content:"/";margin:0 .35em;color:var(--dim);font-weight:400;display:inline-block}
 a{color:var(--link);text-decoration:none}
+h1 a:last-child{color:var(--ink)}
 a:hover,a:focus-visible{text-decoration:underline}
 table{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:.5rem .75rem;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap}
@@ -39,7 +40,7 @@ th{font-size:.8rem;font-weight:600}
 th a{color:var(--dim)}
 th[aria-sort=ascending] a::after{content:" \\2191"}
 th[aria-sort=descending] a::after{content:" \\2193"}
-td:first-child{width:100%;white-space:normal;overflow-wrap:anywhere}
+td:first-child{width:100%;padding-left:2.45rem;text-indent:-1.7rem;white-space:normal;overflow-wrap:anywhere}
 td:nth-child(n+2){color:var(--dim);font-size:.9rem}
 th:nth-child(2),td:nth-child(2){text-align:right}
 tbody tr:hover{background:var(--hover)}
@@ -106,7 +107,7 @@ def listing_page(path: str, entries: Iterable[Entry], *, depth: int, query: byte
         title=escape(path),
         style=_STYLE,
         crumbs=_breadcrumb(path, depth),
-        heads="".join(_head(column, text, order) for column, text in (("N", "Name"), ("S", "Size"), ("M", "Changed"))),
+        heads="".join(_head(column, text, order) for column, text in (("N", "Name"), ("S", "Size"), ("M", "Changed (UTC)"))),
         rows=(_PARENT_ROW if depth else "") + "".join(map(_row, lines)),
         note="" if lines else "<p>Nothing here yet.</p>",
     )

@@ -1,0 +1,353 @@
+"""HookChain: what users hold; every method is a few lines."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+from collections.abc import AsyncIterable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from werkzeug.wrappers import Response
+
+from . import signals
+from .access_log import AccessLog
+from .adelivery import AsyncDelivery, AsyncResponse
+from .agreement import guards_agree
+from .checks import problems_of
+from .cycle import cycle, run_subrequest, subrequest
+from .declarations import Reference, References, make_options, reference_name, refers_to
+from .defaults import FileHandlers, file_handlers
+from .delivery import Delivery, as_response, async_body_met
+from .dispatch import Steps
+from .drivers import Finished, Here, InContext, Threads, adrive, drive
+from .exceptions import CompileError, DeclarationError, HookChainError, Problem, did_you_mean
+from .handlers import HandlerFunction, check_callable
+from .paths import BadPathError, split_url
+from .phases import Phase
+from .plan import Plan, Selection
+from .registry import Registry, State
+from .request import Request, current, follow_up
+from .scopes import Scope
+from .settings import make_settings
+from .tree import Tree
+from .wsgi import WSGIChain
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+class HookChain(Registry):
+    """A chain of handlers in the phases of a request.
+
+    Register handlers with its decorators or from configuration, then run it: ``hooks.wsgi()`` alone on a server,
+    ``hooks.wsgi(app)`` around an app, ``hooks.handle(req)`` without a server.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        document_root: str | os.PathLike[str] | None = None,
+        closed: bool = False,
+        debug: bool = False,
+        access_log: bool | str | AccessLog = True,
+        max_body: int | None = None,
+        cleanup_timeout: float = 5.0,
+        index: str | Sequence[str] = ("index.html",),
+        listing: bool = False,
+        precompressed: bool = True,
+        trace_method: bool = False,
+        authentication: Literal["required", "optional"] | None = None,
+        authorization: Literal["any", "all"] | None = None,
+        satisfy: Literal["all", "any"] | None = None,
+        challenge: str | Collection[str] | None = None,
+        public: bool = False,
+        error_document: Mapping[int, Any] | str | None = None,
+        without: References = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Make an empty chain.
+
+        Args:
+            name: what it is called in messages.
+            document_root: a folder whose files are sent where no handler and no app answers.
+            closed: refuse with 403 what is neither guarded nor public.
+            debug: raise exceptions to the server or framework, and keep a trace of each request.
+            access_log: False, True ("combined"), a name, a format in Apache's language, or an AccessLog.
+            max_body: bytes of a request body that handlers and the app may read; None for no limit.
+            cleanup_timeout: seconds that LOG and CLEANUP may take under ASGI once the client is gone.
+            index: names of the files that answer for a folder.
+            listing: list folders that have no index file.
+            precompressed: send ``name.br``, ``name.zst`` or ``name.gz`` to clients that take them.
+            trace_method: answer the method TRACE, which is refused otherwise.
+            authentication: see ``section``, as for all that follows.
+            authorization: likewise.
+            satisfy: likewise.
+            challenge: likewise.
+            public: likewise.
+            error_document: likewise.
+            without: likewise.
+            options: likewise.
+
+        Raises:
+            DeclarationError: a value can't be meant.
+        """
+        given = {
+            "authentication": authentication,
+            "authorization": authorization,
+            "satisfy": satisfy,
+            "challenge": challenge,
+            "public": public,
+            "without": without,
+            "options": options,
+        }
+        self.name = name or "hooks"
+        super().__init__(State(self.name), Scope(), make_options(given), self.name)
+        self.settings = make_settings(
+            {
+                "document_root": document_root,
+                "closed": closed,
+                "debug": debug,
+                "access_log": access_log,
+                "max_body": max_body,
+                "cleanup_timeout": cleanup_timeout,
+                "index": index,
+                "listing": listing,
+                "precompressed": precompressed,
+                "trace_method": trace_method,
+            }
+        )
+        self.add_error_documents(error_document)
+        self.keeps_trace = False
+        self._plan: Plan | None = None
+        self.files: FileHandlers | None = None
+
+    def __repr__(self) -> str:
+        """Show the name."""
+        return f"<HookChain {self.name!r}>"
+
+    # --- settings, as requests ask for them
+
+    @property
+    def closed(self) -> bool:
+        """Whether what is neither guarded nor public is refused."""
+        return self.settings.closed
+
+    @property
+    def debug(self) -> bool:
+        """Whether exceptions are raised to the server or framework."""
+        return self.settings.debug
+
+    @property
+    def document_root(self) -> str | None:
+        """The folder whose files are served, as an absolute path."""
+        return self.settings.document_root
+
+    @property
+    def max_body(self) -> int | None:
+        """Bytes of a request body that may be read."""
+        return self.settings.max_body
+
+    @property
+    def access_log(self) -> AccessLog | None:
+        """Where the access log line goes."""
+        return self.settings.access_log
+
+    @property
+    def trace_method(self) -> bool:
+        """Whether the method TRACE is answered."""
+        return self.settings.trace_method
+
+    # --- compiling
+
+    def compile(self) -> None:
+        """Check everything that was declared, and get ready for requests; the first request does it otherwise.
+
+        Raises:
+            CompileError: something is wrong; ``problems`` lists all of it.
+        """
+        if self._plan is not None:
+            return
+        tree = Tree(self, closed=self.closed)
+        problems = problems_of(tree, self)
+        if problems:
+            raise CompileError(problems)
+        for registry in self.walk():
+            registry.state.compiled = True
+        self.files = file_handlers(self.settings)
+        self._plan = Plan(tree)
+
+    @property
+    def plan(self) -> Plan:
+        """The compiled chain; compiles it where that has not been done."""
+        if self._plan is None:
+            self.compile()
+        assert self._plan is not None
+        return self._plan
+
+    def problems(self) -> list[Problem]:
+        """Return everything that is wrong with the chain as it is declared now; empty where nothing is."""
+        return problems_of(Tree(self, closed=self.closed), self)
+
+    # --- a request
+
+    def begin(self, req: Request) -> None:
+        """Make a request this chain's; adapters call it before the cycle starts."""
+        plan = self.plan
+        req.chain = self
+        req.selection = plan.select(req)
+        if self.debug or self.keeps_trace or any(signal.receivers for signal in signals.OBSERVING):
+            req.trace = []
+
+    def select(self, req: Request) -> Selection:
+        """Find what applies to a request's path, method and host."""
+        return self.plan.select(req)
+
+    def handle(self, req: Request) -> Response:
+        """Process a request without a server.
+
+        Args:
+            req: such as ``hookchain.testing.make_request`` makes.
+
+        Returns:
+            The response. Reading its body to the end or closing it runs LOG and CLEANUP.
+
+        Raises:
+            AsyncHandlerError: a handler that applies is async; use ``await chain.ahandle(req)``.
+            CompileError: the chain is wrong.
+        """
+        self.begin(req)
+        caller = InContext(contextvars.copy_context(), uses_loop=False)
+        caller.context.run(current.set, req)
+        steps = cycle(req)
+        response = drive(steps, None, caller)
+        delivery = Delivery(req, response, steps, caller)
+        if isinstance(response.response, AsyncIterable):
+            caller.async_met = caller.async_met or async_body_met(req)
+        if caller.async_met is not None:
+            delivery.close()
+            raise caller.async_met
+        return as_response(response, delivery)
+
+    async def ahandle(self, req: Request) -> Response:
+        """Process a request without a server, like ``handle``; sync handlers run in a worker thread.
+
+        Returns:
+            The response, which can be read and closed with ``await`` (``aget_data``, ``aclose``) and without.
+        """
+        self.begin(req)
+        context = contextvars.copy_context()
+        context.run(current.set, req)
+        threads = context.run(Threads)
+        steps = cycle(req)
+        task = asyncio.get_running_loop().create_task(adrive(steps, None, threads), context=context)
+        response = await task
+        return AsyncResponse(response, AsyncDelivery(req, response, steps, threads, context))
+
+    def wsgi(self, app: WSGIApplication | None = None) -> WSGIChain:
+        """Make a WSGI application of the chain.
+
+        Args:
+            app: what stands behind the chain; None where it stands alone.
+
+        Returns:
+            The application.
+
+        Raises:
+            CompileError: the chain is wrong.
+        """
+        self.compile()
+        return WSGIChain(self, app)
+
+    # --- subrequests
+
+    def lookup(self, req: Request, uri: str) -> Request:
+        """Run a subrequest up to FIXUP; see ``Request.lookup``."""
+        sub = _sub_record(req, uri)
+        _drive_here(subrequest(sub))
+        return sub
+
+    async def alookup(self, req: Request, uri: str) -> Request:
+        """Run a subrequest up to FIXUP; see ``Request.alookup``."""
+        sub = _sub_record(req, uri)
+        await _drive_on_loop(subrequest(sub))
+        return sub
+
+    def run(self, req: Request) -> Response:
+        """Run CONTENT of a subrequest; see ``Request.run``."""
+        response: Response = _drive_here(run_subrequest(_checked_sub(req)))
+        return response
+
+    async def arun(self, req: Request) -> Response:
+        """Run CONTENT of a subrequest; see ``Request.arun``."""
+        response: Response = await _drive_on_loop(run_subrequest(_checked_sub(req)))
+        return response
+
+    def guards_agree(self, req: Request, path: str) -> bool:
+        """Tell whether what guards another path guards this request too, so that it may be had by this road."""
+        return guards_agree(self.plan, req, path)
+
+    # --- seeing and testing
+
+    @contextmanager
+    def replaced(self, handler: Reference, fake: HandlerFunction) -> Iterator[None]:
+        """Put a fake in the place of a handler for a while; for tests, also after the chain has been compiled.
+
+        Args:
+            handler: the handler or its name.
+            fake: what is called instead.
+
+        Raises:
+            DeclarationError: no handler is called so, or the fake can't be called with a request.
+        """
+        entries = [entry for entry in self.plan.tree.entries if refers_to(handler, entry.handler)]
+        if not entries:
+            names = {entry.handler.name for entry in self.plan.tree.entries}
+            hint = did_you_mean(handler, names) if isinstance(handler, str) else ""
+            raise DeclarationError(f"replaced({reference_name(handler)}): the chain has no such handler{hint}")
+        check_callable(fake, "replaced", 1 if isinstance(entries[0].kind, Phase) else 2)
+        plan, self._plan = self.plan, Plan(self.plan.tree.with_handlers(dict.fromkeys(entries, fake)))
+        try:
+            yield
+        finally:
+            self._plan = plan
+
+
+def _sub_record(req: Request, uri: str) -> Request:
+    try:
+        path, query = split_url(uri, req.path)
+    except BadPathError as error:
+        sub = follow_up(req, "/", "", method="GET")
+        sub.path_error = error
+    else:
+        sub = follow_up(req, path, query, method="GET")
+    sub.main = req
+    sub.selection = req.chain.select(sub)
+    return sub
+
+
+def _checked_sub(req: Request) -> Request:
+    if req.main is None:
+        raise HookChainError("run() is for subrequests, which req.lookup(uri) gives")
+    return req
+
+
+def _drive_here(steps: Steps[Any]) -> Any:
+    caller = Here()
+    try:
+        drive(steps, None, caller)
+    except Finished as finished:
+        if caller.async_met is not None:
+            raise caller.async_met from None
+        return finished.value
+    raise RuntimeError("a subrequest sends nothing")
+
+
+async def _drive_on_loop(steps: Steps[Any]) -> Any:
+    try:
+        await adrive(steps, None, Threads())
+    except Finished as finished:
+        return finished.value
+    raise RuntimeError("a subrequest sends nothing")

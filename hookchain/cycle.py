@@ -1,0 +1,125 @@
+"""The request cycle as one generator: it decides, and leaves every call to a driver.
+
+It yields ``(step, arguments)`` and is sent what the step's ``call`` returned, or ``Raised``. That way each decision
+stands once, for sync and async drivers alike, and can be tested by feeding answers by hand.
+
+Source: httpd ``ap_process_async_request`` (modules/http/http_request.c) and ``ap_process_request_internal``
+(server/request.c).
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from . import signals
+from .dispatch import Steps, Success, outcome_of_exception
+from .finishing import finish
+from .leaving import complete, leave
+from .process import content, look_up, process, status_of_content
+from .redirects import follow, must_be_raised, settle
+from .request import Request
+from .responses import status_response
+from .results import Outcome, Raised
+from .runs import Function, send
+
+
+def _send(response: Response) -> None:
+    """Stand for the server: the driver hands the response over, and goes on when the last byte is gone."""
+
+
+SEND = Function(_send)
+"""The step at which a driver gives the response to its caller."""
+
+
+def cycle(req: Request) -> Steps[None]:
+    """Process a request from POST_READ_REQUEST to CLEANUP.
+
+    Args:
+        req: its ``chain`` and ``selection`` are set.
+
+    Raises:
+        BaseException: what no response can stand for, once everything is finished: KeyboardInterrupt and the like, and
+            with ``debug=True`` every exception.
+    """
+    if signals.request_started.receivers:
+        send(signals.request_started, req)
+    outcome = yield from process(req)
+    record, ended = yield from settle(req, outcome)
+    response = ended if isinstance(ended, BaseException) else (yield from leave(req, record, ended))
+    if isinstance(response, Response):
+        failed = yield from _deliver(req, response)
+    else:
+        req.status, req.exception, req.decided_by = HTTPStatus.INTERNAL_SERVER_ERROR, response, record.decided_by
+        failed = response
+    serious = yield from finish(req)
+    if failed is not None:
+        raise failed
+    if serious is not None:
+        raise serious
+
+
+def _deliver(req: Request, response: Response) -> Steps[BaseException | None]:
+    """Wait until the last byte is gone; returns what is more than a failure of the body."""
+    sent = yield SEND, (response,)
+    if not isinstance(sent, Raised):
+        return None
+    if isinstance(sent.error, Exception):
+        outcome_of_exception(req, "the response's body", sent.error)
+        req.exception = sent.error
+        return None
+    req.exception = req.exception or sent.error
+    req.aborted = True
+    return sent.error
+
+
+def subrequest(req: Request) -> Steps[None]:
+    """Run the phases of a subrequest up to FIXUP, and set ``status`` to what the client would get.
+
+    Raises:
+        BaseException: what no status can stand for.
+    """
+    ended = yield from look_up(req)
+    if isinstance(ended, BaseException) and not isinstance(ended, Exception):
+        raise ended
+    req.refusal = ended
+    req.status = (yield from status_of_content(req)) if ended is None else _status_of(ended)
+
+
+def _status_of(ended: Outcome | Success) -> int:
+    match ended:
+        case Success(response):
+            return response.status_code
+        case Response():
+            return ended.status_code
+        case HTTPException(code=int(code)):
+            return code
+        case int():
+            return ended
+        case _:
+            return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def run_subrequest(req: Request) -> Steps[Response]:
+    """Run CONTENT of a subrequest, or give the refusal.
+
+    Raises:
+        BaseException: what no response can stand for.
+    """
+    outcome = req.refusal
+    if outcome is None:
+        outcome = yield from content(req)
+    record, outcome = yield from follow(req, outcome)
+    if isinstance(outcome, BaseException) and must_be_raised(record, outcome):
+        raise outcome
+    if isinstance(outcome, Success):
+        response = yield from complete(record, outcome.response, success=True)
+    else:
+        plain = outcome if isinstance(outcome, Response | int | HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
+        page = plain if isinstance(plain, Response) else status_response(record, plain)
+        response = yield from complete(record, page, success=False)
+    req.response, req.status = response, response.status_code
+    req.register_cleanup(response.close)
+    return response

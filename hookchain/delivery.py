@@ -1,0 +1,119 @@
+"""Delivery: a response on its way to the server, counted, closed, and followed by LOG and CLEANUP exactly once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from contextvars import Context
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from .drivers import Finished, InContext, drive, thread_loop
+from .dispatch import Steps
+from .exceptions import AsyncHandlerError
+from .request import Request
+from .responses import complete_length
+from .results import Raised
+
+
+class Delivery:
+    """The body of a response as a WSGI iterable; its end or ``close()``, whichever comes first, finishes the request."""
+
+    def __init__(self, req: Request, response: Response, steps: Steps[None], caller: InContext) -> None:
+        """Take a response that ``steps`` wants to be sent."""
+        self._req = req
+        self._response = response
+        self._steps: Steps[None] | None = steps
+        self._caller = caller
+        self._chunks: Iterator[bytes] | None = None
+        self._length = complete_length(response)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Iterate over the body."""
+        return self
+
+    def __next__(self) -> bytes:
+        """Return the next chunk; past the last one, finish the request."""
+        try:
+            chunk: bytes = self._run(self._next_chunk)
+        except StopIteration:
+            self._end(None)
+            raise
+        except BaseException as error:
+            self._end(Raised(error))
+            raise
+        self._req.bytes_sent += len(chunk)
+        return chunk
+
+    def _next_chunk(self) -> bytes:
+        if self._chunks is None:
+            self._chunks = _encoded(self._response.response, self._caller.context)
+        return next(self._chunks)
+
+    def _run(self, function: Callable[..., Any], *args: Any) -> Any:
+        # On the thread's event loop a task enters the context itself, so it must not be entered here.
+        if isinstance(self._response.response, AsyncIterable):
+            return function(*args)
+        return self._caller.context.run(function, *args)
+
+    def close(self) -> None:
+        """Close the body and finish the request, if that has not been done."""
+        if self._steps is None:
+            return
+        if self._length is not None and self._chunks is None:
+            self._req.bytes_sent = self._length  # a complete body that nobody had to iterate over
+        else:
+            self._req.aborted = True
+        self._end(None)
+
+    def _end(self, outcome: Raised | None) -> None:
+        steps, self._steps = self._steps, None
+        if steps is None:
+            return
+        answer: Any = outcome
+        try:
+            self._close_body()
+        except Exception as error:  # noqa: BLE001 - reported by the cycle
+            answer = answer or Raised(error)
+        try:
+            drive(steps, answer, self._caller)
+        except Finished:
+            return
+
+    def _close_body(self) -> None:
+        body = self._response.response
+        if isinstance(body, AsyncIterable):
+            aclose = getattr(body, "aclose", None)
+            if aclose is not None:
+                thread_loop.run(aclose(), self._caller.context)
+        else:
+            self._caller.context.run(self._response.close)
+
+
+def _encoded(body: Any, context: Context) -> Iterator[bytes]:
+    if isinstance(body, AsyncIterable):
+        body = _on_thread_loop(body, context)
+    return (chunk.encode() if isinstance(chunk, str) else chunk for chunk in body)
+
+
+def _on_thread_loop(body: AsyncIterable[str | bytes], context: Context) -> Iterator[str | bytes]:
+    chunks = body.__aiter__()
+    while True:
+        try:
+            yield thread_loop.run(chunks.__anext__(), context)
+        except StopAsyncIteration:
+            return
+
+
+def async_body_met(req: Request) -> AsyncHandlerError:
+    """Return the error of a sync call that was answered with an async body."""
+    message = "it answered with an async body, and this call is not async: use 'await chain.ahandle(req)'"
+    return AsyncHandlerError(message, handler=req.decided_by or "a handler", phase=req.phase, origin="its body")
+
+
+def as_response(response: Response, body: Iterable[bytes]) -> Response:
+    """Return the response with another body, for callers without a server."""
+    sent = copy.copy(response)
+    sent.response = body
+    return sent

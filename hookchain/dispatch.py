@@ -1,0 +1,187 @@
+"""One phase as a generator: what is called in it, and what an answer does to the cycle.
+
+The generators here and in the modules built on it perform no call: they yield ``(step, arguments)`` to a driver and are
+sent what the step's ``call`` returned.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator
+from typing import Any, TypeAlias, TypeVar
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from . import signals
+from .error_log import log_error
+from .exceptions import ResultError
+from .handlers import Handler
+from .phases import Phase
+from .plan import Choice
+from .request import Request, TraceEntry
+from .results import Outcome, Raised, UnusableAnswerError, full_response, outcome_of
+from .runs import Run, Segment, Settled, Step, record_name, send
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[tuple[Step, tuple[Any, ...]], Any, T]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Success:
+    """The cycle ended with OK, DONE or the app's answer: ``headers_out`` goes with this response."""
+
+    response: Response
+    is_apps: bool = False
+
+
+def is_observed(req: Request) -> bool:
+    """Tell whether somebody wants to know each handler that runs."""
+    return req.trace is not None or bool(signals.handler_called.receivers)
+
+
+def run_phase(req: Request, phase: Phase) -> Steps[Settled]:
+    """Call the handlers of a phase, those that ``add_handler`` brought last.
+
+    Returns:
+        The handler that did not let the request go on, with its answer; None where all did.
+    """
+    run = yield from asked(req, phase)
+    return (yield from call_run(req, run))
+
+
+def asked(req: Request, phase: Phase) -> Steps[Run | Raised]:
+    """Find out which handlers of a phase apply now; Raised where a condition raised."""
+    choice = req.selection.runs[phase]
+    if not choice.conditional:
+        return choice.fixed
+    answer: Run | Raised = yield choice, (req,)
+    return answer
+
+
+def has_handlers(req: Request, run: Run | Raised) -> bool:
+    """Tell whether a run calls anything at all; one whose conditions raised counts."""
+    if isinstance(run, Raised) or run.handlers:
+        return True
+    return "added_handlers" in req.__dict__ and bool(req.added_handlers.get(run.phase))
+
+
+def call_run(req: Request, run: Run | Raised) -> Steps[Settled]:
+    """Call the handlers of a run, like ``run_phase``."""
+    if isinstance(run, Raised):
+        return CONDITION, run
+    return (yield from announced(req, run.phase, _call_all(req, run)))
+
+
+def announced(req: Request, phase: Phase, steps: Steps[T]) -> Steps[T]:
+    """Go through the steps of a phase, noting it in the request and telling those who listen."""
+    req.phase = phase
+    if signals.phase_started.receivers:
+        send(signals.phase_started, req, phase=phase)
+    result = yield from steps
+    if signals.phase_finished.receivers:
+        send(signals.phase_finished, req, phase=phase)
+    return result
+
+
+def _call_all(req: Request, run: Run) -> Steps[Settled]:
+    settled = yield from call_segments(req, run)
+    if settled is None and "added_handlers" in req.__dict__:
+        settled = yield from _call_added(req, run.phase)
+    return settled
+
+
+def call_segments(req: Request, run: Run) -> Steps[Settled]:
+    """Call the handlers of a run, and nobody else."""
+    observed = is_observed(req)
+    if req.has_body:
+        return (yield from _call_readers(req, run, observed=observed))
+    for segment in run.observed if observed else run.segments:
+        settled = yield segment, (req,)
+        if settled is not None:
+            return whose(segment, settled)
+    return None
+
+
+def whose(segment: Segment, settled: Settled | Raised) -> Settled:
+    """Tell which handler of a segment an answer is of; what a driver can't call at all fails as the first of them."""
+    return (segment.handlers[0], settled) if isinstance(settled, Raised) else settled
+
+
+def _call_readers(req: Request, run: Run, *, observed: bool) -> Steps[Settled]:
+    # Each handler finds the body at its beginning, however far the one before it has read.
+    for segment in run.one_by_one(observed=observed):
+        if "body" in req.__dict__:
+            req.body.rewind()
+        settled = yield segment, (req,)
+        if settled is not None:
+            return whose(segment, settled)
+    return None
+
+
+def _call_added(req: Request, phase: Phase) -> Steps[Settled]:
+    added = req.added_handlers.get(phase, [])
+    position = 0
+    while position < len(added):  # a handler may add more
+        run = Run(phase, added[position:])
+        position = len(added)
+        settled = yield from call_segments(req, run)
+        if settled is not None:
+            return settled
+    return None
+
+
+def choose(req: Request, choice: Choice[T]) -> Steps[T | Raised]:
+    """Return what a choice comes to for this request."""
+    if not choice.conditional:
+        return choice.fixed
+    answer: T | Raised = yield choice, (req,)
+    return answer
+
+
+def conclude(req: Request, phase: Phase | None, settled: tuple[Handler, object], *, with_body: bool = False) -> Outcome:
+    """Turn the answer that settled a phase into an outcome, and note who decided.
+
+    Args:
+        req: the request.
+        phase: the phase that it settled.
+        settled: the handler and its answer, or Raised.
+        with_body: whether bodies and redirects are answers here.
+
+    Returns:
+        The outcome; an exception where the handler raised or its answer means nothing.
+    """
+    handler, answer = settled
+    req.decided_by = handler.name
+    if isinstance(answer, Raised):
+        return outcome_of_exception(req, f"{handler.name} ({handler.origin})", answer.error)
+    try:
+        return outcome_of(answer, with_body=with_body)
+    except UnusableAnswerError as error:
+        wrong = ResultError(str(error), handler=handler.name, phase=phase, origin=handler.origin)
+        return outcome_of_exception(req, f"{handler.name} ({handler.origin})", wrong)
+
+
+def outcome_of_exception(req: Request, who: str, error: BaseException) -> Outcome:
+    """Turn an exception into an outcome: Werkzeug's are answers, any other is logged and sent as a signal."""
+    if isinstance(error, HTTPException):
+        return error if error.response is None else full_response(error.response)
+    if isinstance(error, Exception):
+        log_error(req, who, error)
+        if signals.got_exception.receivers:
+            send(signals.got_exception, req, exception=error)
+    req.exception = error
+    return error
+
+
+def note_left_out(req: Request, phase: Phase, reason: str) -> None:
+    """Write into the trace that a phase was left out."""
+    if req.trace is not None:
+        req.trace.append(TraceEntry(phase, "", reason, record_name(req), 0.0))
+
+
+def _never_called(req: Request) -> None:
+    """Stand for the conditions of sections in messages."""
+
+
+CONDITION = Handler(_never_called, None, name="a section's when")

@@ -1,0 +1,235 @@
+"""drive() and adrive(): the only two places where handlers, filters and finishers are called.
+
+Source: the idea of a generator that decides and drivers that call is h11's and httpx's (``auth_flow``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import threading
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from typing import Any, Protocol, TypeVar
+
+from .cycle import SEND
+from .dispatch import Steps
+from .exceptions import AsyncHandlerError
+from .handlers import Handler, SecondHalf, origin_of
+from .results import Raised
+from .runs import Segment, Step
+
+T = TypeVar("T")
+Pending = tuple[Step, tuple[Any, ...]]
+
+
+class Caller(Protocol):
+    """How a sync driver calls a step."""
+
+    def __call__(self, step: Step, args: tuple[Any, ...]) -> Any:
+        """Return what the step returns, or ``Raised``."""
+        ...
+
+
+class Finished(Exception):  # noqa: N818 - a way to end, not an error
+    """The steps are over; ``value`` is what they returned."""
+
+    def __init__(self, value: Any) -> None:
+        """Keep the value."""
+        self.value = value
+
+
+def advance(steps: Steps[Any], answer: Any) -> Pending:
+    """Give the steps an answer, and return what they want to be called next.
+
+    Raises:
+        Finished: they are over.
+    """
+    try:
+        return steps.send(answer)
+    except StopIteration as stop:
+        raise Finished(stop.value) from None
+
+
+def drive(steps: Steps[Any], answer: Any, caller: Caller) -> Any:
+    """Call steps until they are over or want a response to be sent.
+
+    Args:
+        steps: a generator of steps.
+        answer: what it is sent first; None to start it.
+        caller: calls each step.
+
+    Returns:
+        The response to be sent.
+
+    Raises:
+        Finished: the steps are over.
+    """
+    step, args = advance(steps, answer)
+    while step is not SEND:
+        step, args = advance(steps, caller(step, args))
+    return args[0]
+
+
+def call_here(step: Step, args: tuple[Any, ...]) -> Any:
+    """Call a sync step in this thread and context."""
+    try:
+        return step.call(*args)
+    except BaseException as error:  # noqa: BLE001 - the cycle decides what becomes of it
+        return Raised(error)
+
+
+def async_met(step: Step) -> AsyncHandlerError:
+    """Return the error of a sync call that met an async step."""
+    handler = step.handlers[0] if isinstance(step, Segment) else step.handler if isinstance(step, SecondHalf) else step
+    message = "it is async, and this call is not: use 'await chain.ahandle(req)' or 'await req.alookup(uri)'"
+    if isinstance(handler, Handler):
+        return AsyncHandlerError(message, handler=handler.name, phase=handler.phase, origin=handler.origin)
+    name = getattr(step.call, "__qualname__", repr(step.call))
+    return AsyncHandlerError(message, handler=name, phase=None, origin=origin_of(step.call))
+
+
+class ThreadLoop(threading.local):
+    """The event loop of a serving thread, made when first needed and used for one request after the other."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self, awaitable: Awaitable[T], context: Context) -> T:
+        """Run something to its end, with the values of a context."""
+        if self.loop is None or self.loop.is_closed():
+            self.loop = asyncio.new_event_loop()
+
+        async def wait() -> T:
+            return await awaitable
+
+        return self.loop.run_until_complete(self.loop.create_task(wait(), context=context))
+
+
+thread_loop = ThreadLoop()
+
+
+class Here:
+    """A caller for a sync call from anywhere: an async step fails with its name and the way out.
+
+    Attributes:
+        async_met: the error of the first step that failed so.
+    """
+
+    def __init__(self) -> None:
+        """Nothing async has been met."""
+        self.async_met: AsyncHandlerError | None = None
+
+    def __call__(self, step: Step, args: tuple[Any, ...]) -> Any:
+        """Call a step, where the caller is."""
+        if not step.is_async:
+            return call_here(step, args)
+        self.async_met = self.async_met or async_met(step)
+        return Raised(self.async_met)
+
+
+class InContext(Here):
+    """A caller that runs everything in one context.
+
+    Attributes:
+        context: the request's context.
+        uses_loop: whether an async step is run on the thread's event loop; else it fails.
+    """
+
+    def __init__(self, context: Context, *, uses_loop: bool) -> None:
+        """Keep the request's context."""
+        super().__init__()
+        self.context = context
+        self.uses_loop = uses_loop
+
+    def __call__(self, step: Step, args: tuple[Any, ...]) -> Any:
+        """Call a step; an async one is run to its end, or fails."""
+        if not step.is_async:
+            return self.context.run(call_here, step, args)
+        if not self.uses_loop:
+            return super().__call__(step, args)
+        try:
+            return thread_loop.run(_awaited(step, args), self.context)
+        except BaseException as error:  # noqa: BLE001 - as above
+            return Raised(error)
+
+
+async def _awaited(step: Step, args: tuple[Any, ...]) -> Any:
+    # The call itself has to happen in the context too.
+    return await step.call(*args)
+
+
+class Threads:
+    """Where sync handlers run under an event loop: a worker thread, with a context of its own for the request.
+
+    A thread never enters the context of a running task: values are carried over at each change of side.
+    """
+
+    def __init__(self) -> None:
+        """Start with the values of the task; the context is kept, so that a token can be reset later."""
+        self.context = contextvars.copy_context()
+
+    async def run(self, function: Callable[[], Pending]) -> tuple[Pending, BaseException | None]:
+        """Run a function in a worker thread; what it sets is there afterwards, and the other way round.
+
+        Returns:
+            What it returned, and the cancellation that arrived meanwhile: a thread can't be stopped, so it is waited for.
+        """
+        carry(contextvars.copy_context(), self.context.run)
+        future = asyncio.get_running_loop().run_in_executor(None, self.context.run, function)
+        cancelled: BaseException | None = None
+        while not future.done():
+            try:
+                await asyncio.shield(future)
+            except asyncio.CancelledError as error:
+                cancelled = error
+            except BaseException:  # noqa: BLE001 - raised below, by result()
+                break
+        carry(self.context, lambda function, *args: function(*args))
+        return future.result(), cancelled
+
+
+_MISSING: Any = object()
+
+
+def carry(values: Context, run: Callable[..., Any]) -> None:
+    """Set all variables to the values that they have in a context.
+
+    Args:
+        values: where they are read.
+        run: calls a function where they are to be set.
+    """
+    for variable, value in values.items():
+        if run(variable.get, _MISSING) is not value:
+            run(variable.set, value)
+
+
+async def adrive(steps: Steps[Any], answer: Any, threads: Threads) -> Any:
+    """Call steps on an event loop until they are over or want a response to be sent; like ``drive``.
+
+    Sync steps go to a worker thread in runs, not one by one: the thread itself goes on until the next async one.
+    """
+    step, args = advance(steps, answer)
+    while step is not SEND:
+        if step.is_async:
+            step, args = advance(steps, await _acall(step, args))
+        elif step.blocking:
+            (step, args), cancelled = await threads.run(functools.partial(_drive_sync, steps, step, args))
+            if cancelled is not None:
+                step, args = advance(steps, Raised(cancelled))
+        else:
+            step, args = advance(steps, call_here(step, args))
+    return args[0]
+
+
+async def _acall(step: Step, args: tuple[Any, ...]) -> Any:
+    try:
+        return await step.call(*args)
+    except BaseException as error:  # noqa: BLE001 - as above
+        return Raised(error)
+
+
+def _drive_sync(steps: Steps[Any], step: Step, args: tuple[Any, ...]) -> Pending:
+    while step is not SEND and not step.is_async:
+        step, args = advance(steps, call_here(step, args))
+    return step, args

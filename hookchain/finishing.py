@@ -1,0 +1,159 @@
+"""LOG and CLEANUP: what runs after the last byte, once, whatever happened before.
+
+Each finisher is isolated: one that raises is logged under its name and stops nobody.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import signals
+from .dispatch import Steps, asked, is_observed, whose
+from .error_log import log_error
+from .exceptions import ResultError
+from .handlers import Handler, name_of, origin_of
+from .phases import Phase
+from .request import Request
+from .results import OK, Raised, UnusableAnswerError, outcome_of
+from .runs import Function, Run, Segment, Settled, send
+
+
+class Cleanup:
+    """A step that calls what ``register_cleanup`` was given."""
+
+    blocking = True
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        """Find out whether it is async."""
+        self.call = function
+        self.is_async = inspect.iscoroutinefunction(function)
+
+
+def finish(first: Request) -> Steps[BaseException | None]:
+    """Run LOG, the access log, second halves, registered cleanups and CLEANUP.
+
+    Returns:
+        An exception that is more than a failure (KeyboardInterrupt and the like), to be raised when all ran.
+    """
+    first.mark_finished()
+    serious = [
+        (yield from _log(first)),
+        (yield from _second_halves(first)),
+        (yield from _cleanups(first)),
+        (yield from _cleanup_phase(first)),
+        (yield from _second_halves(first)),
+    ]
+    if first.cleanups:
+        serious.append((yield from _cleanups(first)))
+    yield CLOSE_BODY, (first,)
+    if signals.request_finished.receivers:
+        send(signals.request_finished, first)
+    return next((error for error in serious if error is not None), None)
+
+
+def _log(first: Request) -> Steps[BaseException | None]:
+    serious = None
+    segments = yield from _finishers(first, Phase.LOG)
+    first.phase = Phase.LOG
+    for segment in segments:
+        settled = whose(segment, (yield segment, (first,)))
+        serious = serious or _report(first, Phase.LOG, settled)
+        if settled is not None and not isinstance(settled[1], Raised) and _ends_log(settled):
+            break
+    first.phase = Phase.LOG
+    access_log = first.chain.access_log
+    if access_log is not None:
+        yield Function(access_log.write), (first,)
+    return serious
+
+
+def _ends_log(settled: tuple[Handler, object]) -> bool:
+    try:
+        outcome_of(settled[1], with_body=False)
+    except UnusableAnswerError:
+        return False
+    return settled[1] is not OK
+
+
+def _cleanup_phase(first: Request) -> Steps[BaseException | None]:
+    serious = None
+    for record in reversed(list(records(first))):
+        segments = yield from _finishers(record, Phase.CLEANUP)
+        record.phase = Phase.CLEANUP
+        for segment in segments:
+            settled = whose(segment, (yield segment, (record,)))
+            if settled is not None and isinstance(settled[1], Raised):
+                serious = serious or _report(record, Phase.CLEANUP, settled)
+    return serious
+
+
+def records(first: Request) -> Iterator[Request]:
+    """Yield a request and those that internal redirects led it to."""
+    record: Request | None = first
+    while record is not None:
+        yield record
+        record = record.next
+
+
+def _finishers(req: Request, phase: Phase) -> Steps[list[Segment]]:
+    run = yield from asked(req, phase)
+    if isinstance(run, Raised):
+        # Which of the conditional ones apply can't be known; the others still run.
+        log_error(req, f"a section's when, asked for {phase.name},", run.error)
+        run = req.selection.runs[phase].fixed
+    observed = is_observed(req)
+    segments = list(run.one_by_one(observed=observed))
+    for record in (records(req) if phase is Phase.LOG else (req,)):
+        if "added_handlers" in record.__dict__:
+            segments.extend(Run(phase, record.added_handlers.get(phase, [])).one_by_one(observed=observed))
+    return segments
+
+
+def _second_halves(first: Request) -> Steps[BaseException | None]:
+    serious = None
+    while "second_halves" in first.__dict__ and first.second_halves:
+        half = first.second_halves.pop()
+        answer = yield half, (first.exception,)
+        if isinstance(answer, Raised):
+            serious = serious or _report(first, half.handler.phase, (half.handler, answer))
+    return serious
+
+
+def _cleanups(first: Request) -> Steps[BaseException | None]:
+    serious = None
+    while "cleanups" in first.__dict__ and first.cleanups:
+        function, args = first.cleanups.pop()
+        answer = yield Cleanup(function), args
+        if isinstance(answer, Raised):
+            log_error(first, f"the cleanup {name_of(function)} ({origin_of(function)})", answer.error)
+            serious = serious or _serious(answer.error)
+    return serious
+
+
+def _report(req: Request, phase: Phase | None, settled: Settled) -> BaseException | None:
+    if settled is None:
+        return None
+    handler, answer = settled
+    who = f"{handler.name} ({handler.origin})"
+    if isinstance(answer, Raised):
+        log_error(req, who, answer.error)
+        return _serious(answer.error)
+    try:
+        outcome_of(answer, with_body=False)
+    except UnusableAnswerError as error:
+        log_error(req, who, ResultError(str(error), handler=handler.name, phase=phase, origin=handler.origin))
+    return None
+
+
+def _serious(error: BaseException) -> BaseException | None:
+    return None if isinstance(error, Exception) else error
+
+
+def _close_body(req: Request) -> None:
+    if "body" in req.__dict__:
+        req.body.close()
+
+
+CLOSE_BODY = Function(_close_body)

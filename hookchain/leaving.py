@@ -1,0 +1,156 @@
+"""The way out of the cycle: every response gets its headers and passes the output filters here."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.sansio.response import Response as SansIOResponse
+from werkzeug.wrappers import Response
+
+from .conditional import apply_conditions
+from .dispatch import Steps, Success, choose, outcome_of_exception
+from .error_log import log_error
+from .exceptions import ResultError
+from .file_response import FileResponse
+from .handlers import Handler
+from .request import Request
+from .responses import (
+    SAID_OF_THE_BODY,
+    BadHeaderError,
+    finalise,
+    last_resort,
+    merge_headers,
+    own_copy,
+    set_type,
+    status_response,
+)
+from .results import Outcome, Raised, full_response
+from .runs import Function
+
+CLOSE = Function(lambda response: response.close())
+"""Closes a response that is not sent after all."""
+
+
+def leave(first: Request, record: Request, ended: Success | Response) -> Steps[Response | BaseException]:
+    """Make a response ready to be sent.
+
+    Args:
+        first: the request itself.
+        record: the record that the response answers; another one after an internal redirect.
+        ended: the response, and whether the cycle succeeded.
+
+    Returns:
+        The response, or an exception that no response can stand for (with ``debug=True`` any).
+    """
+    made = ended.response if isinstance(ended, Success) else ended
+    response = yield from complete(record, made, success=isinstance(ended, Success))
+    filtered = yield from _filter(first, record, response)
+    if isinstance(filtered, BaseException):
+        return filtered
+    try:
+        finalise(filtered, record)
+    except BadHeaderError as error:
+        yield CLOSE, (filtered,)
+        outcome_of_exception(record, "the response", error)
+        filtered = last_resort()
+        finalise(filtered, record)
+    _note_outcome(first, record, filtered)
+    return filtered
+
+
+def complete(record: Request, made: Response, *, success: bool) -> Steps[Response]:
+    """Give a response the headers that go with it; ``headers_out`` on success only."""
+    response = own_copy(made)
+    if success and "headers_out" in record.__dict__:
+        merge_headers(response, record.headers_out)
+    if record.error_status is not None:
+        response.status_code = record.error_status
+    if "err_headers_out" in record.__dict__:
+        merge_headers(response, record.err_headers_out)
+    if response.status_code == HTTPStatus.UNAUTHORIZED and "WWW-Authenticate" not in response.headers:
+        yield from _challenge(record, response)
+    if success:
+        set_type(response, record)
+    record.response = response
+    return response
+
+
+def _challenge(record: Request, response: Response) -> Steps[None]:
+    origin = record.prev if record.error_status is not None and record.prev is not None else record
+    guard = yield from choose(origin, origin.selection.guard)
+    if not isinstance(guard, Raised):
+        for challenge in guard.challenge:
+            response.headers.add("WWW-Authenticate", challenge)
+
+
+def _filter(first: Request, record: Request, response: Response) -> Steps[Response | BaseException]:
+    filters = yield from _filters(first, record)
+    waiting = list(filters)
+    while waiting:
+        handler = waiting.pop(0)
+        replaced = yield from _pass(record, handler, response)
+        if isinstance(replaced, Response):
+            response = replaced
+            continue
+        yield CLOSE, (response,)
+        if _must_be_raised(record, replaced):
+            return replaced
+        # The page that takes the place of the response passes all filters but the one that failed.
+        filters = [other for other in filters if other is not handler]
+        waiting = list(filters)
+        status = replaced if isinstance(replaced, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
+        response = yield from complete(record, status_response(record, status), success=False)
+    if isinstance(response, FileResponse) and response.status_code == HTTPStatus.OK:
+        return apply_conditions(record, response)
+    return response
+
+
+def _filters(first: Request, record: Request) -> Steps[list[Handler]]:
+    """The filters of the URL that was asked for, and those of the one that it led to."""
+    found: list[Handler] = []
+    for req in (first, record):
+        filters = yield from choose(req, req.selection.output_filters)
+        if isinstance(filters, Raised):
+            log_error(req, "the condition of an output filter", filters.error)
+            filters = req.selection.output_filters.everything()
+        found.extend(handler for handler in filters if handler not in found)
+    return found
+
+
+def _pass(record: Request, handler: Handler, response: Response) -> Steps[Response | BaseException]:
+    body, said = response.response, {name: response.headers.get(name) for name in SAID_OF_THE_BODY}
+    answer = yield handler, (record, response)
+    who = f"{handler.name} ({handler.origin})"
+    if isinstance(answer, Raised):
+        outcome: Outcome = outcome_of_exception(record, who, answer.error)
+        if isinstance(outcome, Response):
+            return (yield from complete(record, outcome, success=False))
+        return outcome if isinstance(outcome, BaseException) else answer.error
+    if isinstance(answer, SansIOResponse) and answer is not response:
+        record.response = full_response(answer)
+        return record.response
+    if answer is not None and answer is not response:
+        message = f"an output filter returns None or a Response, not {answer!r}"
+        wrong = ResultError(message, handler=handler.name, phase=None, origin=handler.origin)
+        outcome_of_exception(record, who, wrong)
+        return wrong
+    if response.response is not body:
+        for name, value in said.items():
+            if response.headers.get(name) == value:
+                response.headers.pop(name, None)
+    return response
+
+
+def _must_be_raised(record: Request, error: BaseException) -> bool:
+    if not isinstance(error, Exception):
+        return True
+    return record.chain.debug and not isinstance(error, HTTPException)
+
+
+def _note_outcome(first: Request, record: Request, response: Response) -> None:
+    status = response.status_code
+    for req in (first, record):
+        req.response, req.status = response, status
+    first.decided_by = record.decided_by
+    first.exception = first.exception or record.exception

@@ -1,0 +1,343 @@
+"""Plan: the immutable answer to "what applies here?"; dispatch, explain and audit read only this."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Generic, Literal, TypeVar
+
+from . import paths
+from .declarations import ERROR_STATUSES, ErrorDocument, Filter, Kind, refers_to
+from .handlers import Handler
+from .order import arrange
+from .phases import Phase, Policy
+from .request import Request
+from .runs import Run
+from .scopes import canonical_host
+from .tree import Entry, Node, Tree
+
+T = TypeVar("T")
+
+GUARDING: tuple[Kind, ...] = (Phase.AUTHEN, Phase.AUTHZ)
+_EARLY: tuple[Kind, ...] = (Phase.POST_READ_REQUEST, Phase.TRANS, Phase.MAP_TO_STORAGE)
+
+# How many paths a plan remembers. A client can make up any number of them.
+_REMEMBERED_PATHS = 4096
+_LONGEST_REMEMBERED = 512
+
+
+class Choice(Generic[T]):
+    """Something that may depend on conditions: what it is when none of them has to be asked, and how to ask.
+
+    A ``Step`` for drivers, as conditions are users' functions.
+
+    Attributes:
+        fixed: the value where no condition holds; the value as such where there are none.
+        conditional: the nodes whose conditions decide.
+    """
+
+    __slots__ = ("_build", "_nodes", "_variants", "conditional", "fixed")
+
+    is_async = False
+    blocking = True
+
+    def __init__(
+        self, nodes: Sequence[Node], relevant: Callable[[Node], bool], build: Callable[[Sequence[Node]], T], *, early: bool = False
+    ) -> None:
+        """Find out which nodes' conditions matter here; ``early`` leaves out what is known from HEADER_PARSER on."""
+        self._nodes = tuple(node for node in nodes if not node.conditions or relevant(node))
+        if early:
+            self._nodes = tuple(node for node in self._nodes if not node.has_late_conditions)
+        self._build = build
+        self.conditional = tuple(node for node in self._nodes if node.conditions)
+        self._variants: dict[tuple[bool, ...], T] = {}
+        self.fixed = self._variant((False,) * len(self.conditional))
+
+    def _variant(self, holding: tuple[bool, ...]) -> T:
+        variant = self._variants.get(holding)
+        if variant is None:
+            left_out = {node for node, holds in zip(self.conditional, holding, strict=True) if not holds}
+            variant = self._build([node for node in self._nodes if node not in left_out])
+            self._variants[holding] = variant
+        return variant
+
+    def call(self, req: Request) -> T:
+        """Ask the conditions; what they raise passes."""
+        return self._variant(
+            tuple(all(condition(req) for condition in node.conditions) for node in self.conditional)
+        )
+
+    def everything(self) -> T:
+        """Return the value where every condition holds."""
+        return self._variant((True,) * len(self.conditional))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Guard:
+    """How a request is guarded. Two requests to which exactly the same sections apply share one.
+
+    Attributes:
+        guarded: whether an AUTHEN or AUTHZ handler applies.
+        public: whether a public section applies that no inner guard closes again.
+        closed: whether a request that is neither is refused.
+        satisfy: "all" or "any".
+        authentication: "required" or "optional".
+        authorization: "any" or "all".
+        challenge: for WWW-Authenticate with 401.
+    """
+
+    guarded: bool
+    public: bool
+    closed: bool
+    satisfy: Literal["all", "any"]
+    authentication: Literal["required", "optional"]
+    authorization: Literal["any", "all"]
+    challenge: tuple[str, ...]
+
+
+class Selection:
+    """What applies to the requests that a set of nodes covers; made once for each such set.
+
+    Attributes:
+        nodes: the nodes, outermost first.
+        runs: for each phase what is called.
+        guard: how requests are guarded.
+        documents: the error documents, innermost first.
+        output_filters: in order.
+        other_methods: methods of content handlers for the same path that do not take this method.
+    """
+
+    def __init__(self, plan: Plan, nodes: Sequence[Node], other_methods: frozenset[str]) -> None:
+        """Prepare all that a request may ask for."""
+        self.nodes = tuple(nodes)
+        self.other_methods = other_methods
+        self.runs: Mapping[Phase, Choice[Run]] = {phase: self._run_choice(plan, phase) for phase in Phase}
+        self.guard = Choice(nodes, _has_say_in_guards, plan.guard_of)
+        self.documents = Choice(nodes, lambda node: bool(node.error_documents), _documents_of)
+        self.output_filters = self._filter_choice(plan, Filter.OUTPUT)
+        self._input_filters = self._filter_choice(plan, Filter.INPUT)
+        self._options = Choice(nodes, lambda node: bool(node.options.options), _options_of)
+
+    def _run_choice(self, plan: Plan, phase: Phase) -> Choice[Run]:
+        return Choice(
+            self.nodes,
+            _has_say_in_guards if phase in GUARDING else lambda node: _has_say_in(phase, node),
+            lambda nodes: plan.run_of(phase, nodes),
+            early=phase in _EARLY,
+        )
+
+    def _filter_choice(self, plan: Plan, kind: Filter) -> Choice[tuple[Handler, ...]]:
+        return Choice(
+            self.nodes,
+            lambda node: _has_say_in(kind, node),
+            lambda nodes: tuple(entry.handler for entry in plan.entries_of(kind, nodes)),
+        )
+
+    def options(self, req: Request) -> Mapping[str, Any]:
+        """Return the merged ``options`` mappings."""
+        return self._options.call(req)
+
+    def input_filters(self, req: Request) -> list[Callable[[Any], Any]]:
+        """Return the input filters, each waiting for the stream to wrap."""
+        return [_bind_filter(handler, req) for handler in self._input_filters.call(req)]
+
+
+def _bind_filter(handler: Handler, req: Request) -> Callable[[Any], Any]:
+    return lambda stream: handler.call(req, stream)
+
+
+def _has_say_in(kind: Kind, node: Node) -> bool:
+    return bool(node.options.without) or any(entry.kind is kind for entry in node.entries)
+
+
+def _has_say_in_guards(node: Node) -> bool:
+    return node.options.guards or node.closed or any(_has_say_in(kind, node) for kind in GUARDING)
+
+
+def _documents_of(nodes: Sequence[Node]) -> tuple[ErrorDocument, ...]:
+    # In one place the later wins, but one for all errors comes after those for some.
+    return tuple(
+        document
+        for node in reversed(nodes)
+        for document in sorted(reversed(node.error_documents), key=lambda document: document.statuses == ERROR_STATUSES)
+    )
+
+
+def _options_of(nodes: Sequence[Node]) -> Mapping[str, Any]:
+    merged: dict[str, Any] = {}
+    for node in nodes:
+        merged.update(node.options.options)
+    return MappingProxyType(merged)
+
+
+class Plan:
+    """A compiled chain: finds the Selection for a request.
+
+    A request changes nothing here but two dictionaries that remember what was found; both are only ever added to or
+    replaced, so that no lock is needed.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        """Index the nodes by their location and the order constraints by entry."""
+        self.tree = tree
+        self._earlier = _constraints(tree.entries)
+        self._by_prefix: dict[str, list[Node]] = {}
+        for node in tree.nodes:
+            self._by_prefix.setdefault(node.prefix, []).append(node)
+        self._uses_hosts = any(node.scope.hosts is not None for node in tree.nodes)
+        self._uses_methods = any(node.scope.methods is not None for node in tree.nodes)
+        self._has_patterns = any(node.scope.pattern is not None for node in tree.nodes)
+        self._selections: dict[tuple[tuple[Node, ...], frozenset[str]], Selection] = {}
+        self._remembered: dict[tuple[str, str | None, str | None], Selection] = {}
+
+    def select(self, req: Request) -> Selection:
+        """Find what applies to a request's path, method and host, and set its ``path_params``."""
+        path, method = req.path, req.method
+        host = self.host_of(req)
+        key = (path, method if self._uses_methods else None, host)
+        selection = self._remembered.get(key)
+        if selection is None:
+            selection = self.find(path, method, host)
+            self._remember(key, selection)
+        if self._has_patterns:
+            params: dict[str, str] = {}
+            for node in selection.nodes:
+                params.update(node.path_params(path))
+            req.path_params = params
+        return selection
+
+    def host_of(self, req: Request) -> str | None:
+        """Return the host that sections are matched with; None where none of them asks."""
+        if not self._uses_hosts:
+            return None
+        hosts = req.headers.getlist("Host")
+        return canonical_host(hosts[0]) if len(hosts) == 1 else None
+
+    def _remember(self, key: tuple[str, str | None, str | None], selection: Selection) -> None:
+        if len(key[0]) > _LONGEST_REMEMBERED:
+            return
+        if len(self._remembered) >= _REMEMBERED_PATHS:
+            self._remembered = {}
+        self._remembered[key] = selection
+
+    def find(self, path: str, method: str, host: str | None) -> Selection:
+        """Find what applies, without a request."""
+        candidates = [node for prefix in paths.prefixes(path) for node in self._by_prefix.get(prefix, ())]
+        nodes = sorted((node for node in candidates if node.covers(path, method, host)), key=lambda node: node.key)
+        others = _other_methods(candidates, path, method, host) if self._uses_methods else frozenset()
+        key = (tuple(nodes), others)
+        selection = self._selections.get(key)
+        if selection is None:
+            selection = self._selections[key] = Selection(self, nodes, others)
+        return selection
+
+    def entries_of(self, kind: Kind, nodes: Sequence[Node]) -> list[Entry]:
+        """Return the entries of a phase that apply where these nodes do, in the order of calling."""
+        entries = self.present(kind, nodes)
+        if kind in GUARDING and self.is_public(nodes):
+            return []
+        return self.ordered(kind, entries)
+
+    def ordered(self, kind: Kind, entries: Iterable[Entry]) -> list[Entry]:
+        """Put entries of one phase in the order of calling."""
+        ranked = sorted(entries, key=_rank_outermost_first if _outermost_first(kind) else _rank_innermost_first)
+        if not any(entry in self._earlier for entry in ranked):
+            return ranked
+        among = set(ranked)
+        return arrange(ranked, lambda entry: self._earlier.get(entry, frozenset()) & among)
+
+    def present(self, kind: Kind, nodes: Sequence[Node]) -> list[Entry]:
+        """Return the entries of a phase in these nodes that no inner node's ``without`` switches off."""
+        entries = [entry for node in nodes for entry in node.entries if entry.kind is kind]
+        switches = [node for node in nodes if node.options.without]
+        return [entry for entry in entries if not any(switches_off(node, entry) for node in switches)]
+
+    def is_public(self, nodes: Sequence[Node]) -> bool:
+        """Tell whether a public section applies that no guard of an inner one closes again."""
+        innermost = max((node.key for node in nodes if node.options.public), default=None)
+        return innermost is not None and not any(
+            entry.node.key > innermost for kind in GUARDING for entry in self.present(kind, nodes)
+        )
+
+    def run_of(self, phase: Phase, nodes: Sequence[Node]) -> Run:
+        """Return what is called in a phase where these nodes apply."""
+        return Run(phase, [entry.handler for entry in self.entries_of(phase, nodes)])
+
+    def guard_of(self, nodes: Sequence[Node]) -> Guard:
+        """Return how requests are guarded where these nodes apply."""
+        return Guard(
+            guarded=any(self.entries_of(kind, nodes) for kind in GUARDING),
+            public=self.is_public(nodes),
+            closed=any(node.closed for node in nodes),
+            satisfy=_innermost(nodes, "satisfy", "all"),
+            authentication=_innermost(nodes, "authentication", "required"),
+            authorization=_innermost(nodes, "authorization", "any"),
+            challenge=_innermost(nodes, "challenge", ()),
+        )
+
+
+def switches_off(node: Node, entry: Entry) -> bool:
+    """Tell whether a node's ``without`` names this entry of an outer node."""
+    return entry.node.key < node.key and any(
+        refers_to(reference, entry.handler) for reference in node.options.without
+    )
+
+
+def _innermost(nodes: Sequence[Node], option: str, default: Any) -> Any:
+    for node in reversed(nodes):
+        value = getattr(node.options, option)
+        if value is not None:
+            return value
+    return default
+
+
+def _outermost_first(kind: Kind) -> bool:
+    return isinstance(kind, Filter) or kind.policy is not Policy.RUN_FIRST
+
+
+def _rank_outermost_first(entry: Entry) -> tuple[Any, ...]:
+    return (entry.declaration.order, entry.node.key, entry.sequence)
+
+
+def _rank_innermost_first(entry: Entry) -> tuple[Any, ...]:
+    is_pattern, segments, index = entry.node.key
+    return (entry.declaration.order, not is_pattern, -segments, -index, entry.sequence)
+
+
+def _constraints(entries: Collection[Entry]) -> dict[Entry, frozenset[Entry]]:
+    """For each entry that has such, the entries of the same phase that come before it."""
+    earlier: dict[Entry, set[Entry]] = {}
+    by_name: dict[object, list[Entry]] = {}
+    for entry in entries:
+        by_name.setdefault(entry.handler.name, []).append(entry)
+    constrained = [entry for entry in entries if entry.declaration.before or entry.declaration.after or entry.declaration.requires]
+    for entry in constrained:
+        for reference in (*entry.declaration.after, *entry.declaration.requires):
+            for other in referred(reference, entries, by_name):
+                if other.kind is entry.kind and other is not entry:
+                    earlier.setdefault(entry, set()).add(other)
+        for reference in entry.declaration.before:
+            for other in referred(reference, entries, by_name):
+                if other.kind is entry.kind and other is not entry:
+                    earlier.setdefault(other, set()).add(entry)
+    return {entry: frozenset(others) for entry, others in earlier.items()}
+
+
+def referred(reference: Any, entries: Collection[Entry], by_name: Mapping[object, Collection[Entry]]) -> Collection[Entry]:
+    """Return the entries that a name or function stands for."""
+    if isinstance(reference, str):
+        return by_name.get(reference, ())
+    return [entry for entry in entries if refers_to(reference, entry.handler)]
+
+
+def _other_methods(candidates: Iterable[Node], path: str, method: str, host: str | None) -> frozenset[str]:
+    """The methods that content handlers of this path take, where they do not take this one."""
+    found: set[str] = set()
+    for node in candidates:
+        if any(entry.kind is Phase.CONTENT for entry in node.entries):
+            methods = [around.scope.methods for around in node.lineage() if around.scope.methods is not None]
+            allowed = frozenset.intersection(*methods) if methods else frozenset()
+            if method not in allowed and any(node.covers(path, other, host) for other in allowed):
+                found |= allowed
+    return frozenset(found)

@@ -1,0 +1,221 @@
+"""The phases from POST_READ_REQUEST to CONTENT, one after the other, with the defaults behind them.
+
+Source: httpd ``ap_process_request_internal`` (server/request.c) and ``ap_invoke_handler`` (server/config.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TypeAlias
+
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.response import Response as SansIOResponse
+from werkzeug.wrappers import Response
+
+from .dispatch import Steps, Success, asked, conclude, has_handlers, run_phase
+from .error_log import log_refusal
+from .file_response import FileResponse
+from .guards import guards
+from .handlers import Handler
+from .phases import Phase
+from .request import Request
+from .responses import set_status
+from .results import DONE, OK, Outcome, Raised, body_response
+from .runs import Settled
+
+Ended: TypeAlias = Outcome | Success | None
+
+BAD_PATH = "hookchain.paths.normalise"
+NO_TRACE = "hookchain.process.trace"
+NOTHING_THERE = "hookchain.process.not_found"
+TOO_LARGE = "hookchain.process.max_body"
+
+
+def process(req: Request) -> Steps[Outcome | Success]:
+    """Run all phases that make a response."""
+    for step in _ALL:
+        ended = yield from step(req)
+        if ended is not None:
+            return _done(req) if ended is DONE else ended
+    return (yield from content(req))
+
+
+def look_up(req: Request) -> Steps[Ended]:
+    """Run the phases of a subrequest up to FIXUP; None where it may run.
+
+    Source: httpd ``ap_sub_req_lookup_uri`` (server/request.c).
+    """
+    refused = _refused_path(req)
+    if refused is not None:
+        return refused
+    for step in _LOOKUP:
+        ended = yield from step(req)
+        if ended is not None:
+            return _done(req) if ended is DONE else ended
+    return None
+
+
+def _done(req: Request) -> Success:
+    if req.response is not None:
+        return Success(req.response)
+    response = body_response("")
+    set_status(response, req)
+    return Success(response)
+
+
+def _post_read_request(req: Request) -> Steps[Ended]:
+    settled = yield from run_phase(req, Phase.POST_READ_REQUEST)
+    if settled is not None:
+        return conclude(req, Phase.POST_READ_REQUEST, settled)
+    return _refused_path(req)
+
+
+def _refused_path(req: Request) -> Ended:
+    if req.path_error is None:
+        return None
+    req.decided_by = BAD_PATH
+    log_refusal(req, str(req.path_error))
+    return HTTPStatus.BAD_REQUEST
+
+
+def _trans(req: Request) -> Steps[Ended]:
+    path = req.path
+    settled = yield from run_phase(req, Phase.TRANS)
+    if settled is not None and settled[1] is not OK:
+        return conclude(req, Phase.TRANS, settled)
+    refused = _refused_path(req)
+    if refused is not None:
+        return refused
+    rewritten = req.path != path
+    files = req.chain.files
+    if files is not None and req.filename is None and (settled is None or rewritten):
+        return (yield from _default(req, files.translate))
+    return None
+
+
+def _default(req: Request, handler: Handler) -> Steps[Ended]:
+    answer = yield handler, (req,)
+    if isinstance(answer, Raised):
+        return conclude(req, handler.phase, (handler, answer))
+    return None
+
+
+def _map_to_storage(req: Request) -> Steps[Ended]:
+    settled = yield from run_phase(req, Phase.MAP_TO_STORAGE)
+    if settled is not None:
+        return None if settled[1] is OK else conclude(req, Phase.MAP_TO_STORAGE, settled)
+    if req.path == "*":
+        return DONE
+    if req.method == "TRACE" and not req.chain.trace_method:
+        req.decided_by = NO_TRACE
+        return HTTPStatus.METHOD_NOT_ALLOWED
+    if req.chain.files is not None:
+        return (yield from _default(req, req.chain.files.map_to_storage))
+    return None
+
+
+def _header_parser(req: Request) -> Steps[Ended]:
+    settled = yield from run_phase(req, Phase.HEADER_PARSER)
+    return None if settled is None else conclude(req, Phase.HEADER_PARSER, settled)
+
+
+def _type(req: Request) -> Steps[Ended]:
+    settled = yield from run_phase(req, Phase.TYPE)
+    if settled is not None:
+        return None if settled[1] is OK else conclude(req, Phase.TYPE, settled)
+    if req.chain.files is not None:
+        return (yield from _default(req, req.chain.files.find_type))
+    return None
+
+
+def _fixup(req: Request) -> Steps[Ended]:
+    settled = yield from run_phase(req, Phase.FIXUP)
+    return None if settled is None else conclude(req, Phase.FIXUP, settled)
+
+
+def content(req: Request) -> Steps[Outcome | Success]:
+    """Run CONTENT: the handlers, else the file, else the app."""
+    settled = yield from run_phase(req, Phase.CONTENT)
+    if settled is None:
+        return (yield from _fall_back(req))
+    return content_outcome(req, settled)
+
+
+def content_outcome(req: Request, settled: tuple[Handler, object]) -> Outcome | Success:
+    """Turn what a content handler or an error document's handler answered into an outcome."""
+    outcome = conclude(req, Phase.CONTENT, settled, with_body=True)
+    if outcome is OK or outcome is DONE:
+        return _done(req)
+    answer = settled[1]
+    if not isinstance(outcome, Response) or isinstance(answer, Raised):
+        return outcome
+    if not isinstance(answer, SansIOResponse | tuple):
+        set_status(outcome, req)  # a bare body says nothing of its status
+    return Success(outcome)
+
+
+def _fall_back(req: Request) -> Steps[Outcome | Success]:
+    files = req.chain.files
+    if files is not None:
+        found = True if req.app is None else (yield files.found, (req,))
+        if isinstance(found, Raised):
+            return conclude(req, Phase.CONTENT, (files.content, found))
+        if found:
+            return (yield from _send_file(req, files.content))
+    if req.app is None:
+        return _nothing_there(req)
+    return (yield from _ask_app(req, req.app))
+
+
+def _send_file(req: Request, handler: Handler) -> Steps[Outcome | Success]:
+    answer = yield handler, (req,)
+    outcome = conclude(req, Phase.CONTENT, (handler, answer), with_body=True)
+    if outcome == HTTPStatus.NOT_FOUND and req.selection.other_methods:
+        return _nothing_there(req)
+    if isinstance(outcome, FileResponse):
+        set_status(outcome, req)
+    return Success(outcome) if isinstance(outcome, Response) else outcome
+
+
+def _ask_app(req: Request, app: Handler) -> Steps[Outcome | Success]:
+    req.phase = Phase.CONTENT
+    limit, length = req.chain.max_body, req.content_length
+    if limit is not None and length is not None and length > limit:
+        req.decided_by = TOO_LARGE
+        return RequestEntityTooLarge()
+    answer = yield app, (req,)
+    outcome = conclude(req, Phase.CONTENT, (app, answer))
+    return Success(outcome, is_apps=True) if isinstance(outcome, Response) else outcome
+
+
+def status_of_content(req: Request) -> Steps[int]:
+    """Return the status that CONTENT can be expected to have, without running it."""
+    run = yield from asked(req, Phase.CONTENT)
+    files = req.chain.files
+    if has_handlers(req, run) or req.app is not None:
+        return HTTPStatus.OK
+    if files is None:
+        return HTTPStatus.METHOD_NOT_ALLOWED if req.selection.other_methods else HTTPStatus.NOT_FOUND
+    found = yield files.found, (req,)
+    return HTTPStatus.OK if found is True else req.file_refusal or HTTPStatus.NOT_FOUND
+
+
+def _nothing_there(req: Request) -> int:
+    req.decided_by = NOTHING_THERE
+    if not req.selection.other_methods:
+        return HTTPStatus.NOT_FOUND
+    req.allowed_methods.update(req.selection.other_methods)
+    return HTTPStatus.METHOD_NOT_ALLOWED
+
+
+_LOOKUP: tuple[Callable[[Request], Steps[Ended]], ...] = (_trans, _map_to_storage, guards, _type, _fixup)
+_ALL: tuple[Callable[[Request], Steps[Ended]], ...] = (
+    _post_read_request,
+    _trans,
+    _map_to_storage,
+    _header_parser,
+    guards,
+    _type,
+    _fixup,
+)

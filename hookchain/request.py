@@ -1,0 +1,568 @@
+"""Request: Werkzeug's sans-IO request plus httpd's record of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import quote
+
+from werkzeug.datastructures import Authorization, Headers, ImmutableMultiDict, MultiDict
+from werkzeug.exceptions import BadRequest
+from werkzeug.formparser import FormDataParser
+from werkzeug.sansio.request import Request as SansIORequest
+from werkzeug.utils import cached_property
+from werkzeug.wrappers import Response
+
+from .body import RequestBody
+from .exceptions import HookChainError
+from .handlers import Handler, SecondHalf, check_callable
+from .paths import BadPathError, encode, normalise
+from .phases import Phase, phase_named
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from .plan import Guard, Selection
+
+
+class TraceEntry(NamedTuple):
+    """One handler that ran, or a step that was left out.
+
+    Attributes:
+        phase: the phase it ran in.
+        handler: its name; empty where something was left out.
+        answer: what it answered, or the exception that it raised; the reason where something was left out.
+        record: "" for the request itself, "redirect" or "sub" for an internal redirect or a subrequest.
+        seconds: how long it took, without what it waited for elsewhere.
+    """
+
+    phase: Phase
+    handler: str
+    answer: object
+    record: str
+    seconds: float
+
+
+class Files(Protocol):
+    """The default handlers that serve files, and the question whether there is one."""
+
+    translate: Handler
+    map_to_storage: Handler
+    find_type: Handler
+    content: Handler
+    found: Handler
+
+
+class Writer(Protocol):
+    """What writes access log lines."""
+
+    def write(self, req: Any, /) -> None:
+        """Write one line."""
+        ...
+
+
+class ChainProtocol(Protocol):
+    """What a request needs of its chain; the one place where imports would point upwards."""
+
+    name: str
+    debug: bool
+    document_root: str | None
+    max_body: int | None
+    trace_method: bool
+
+    @property
+    def files(self) -> Files | None:
+        """The default handlers that serve files, where there is a document root."""
+        ...
+
+    @property
+    def access_log(self) -> Writer | None:
+        """Where the access log line goes."""
+        ...
+
+    def select(self, req: Request) -> Selection:
+        """Find what applies to the request's path, method and host."""
+        ...
+
+    def guards_agree(self, req: Request, path: str) -> bool:
+        """Tell whether another path is guarded by exactly what guards this request."""
+        ...
+
+    def lookup(self, req: Request, uri: str) -> Request:
+        """Run a subrequest up to FIXUP."""
+        ...
+
+    async def alookup(self, req: Request, uri: str) -> Request:
+        """Run a subrequest up to FIXUP."""
+        ...
+
+    def run(self, req: Request) -> Response:
+        """Run CONTENT of a subrequest that was looked up."""
+        ...
+
+    async def arun(self, req: Request) -> Response:
+        """Run CONTENT of a subrequest that was looked up."""
+        ...
+
+
+class Request(SansIORequest):
+    """A request: method, path, args, headers, cookies and the rest are Werkzeug's; the rest is httpd's ``request_rec``.
+
+    Handlers get one; ``hookchain.testing.make_request`` makes one for tests. What nobody asks for is never made.
+
+    Attributes:
+        filename: the file that the path stands for, or None.
+        path_info: what follows the file in the path.
+        finfo: the file's status, or None where there is no file.
+        handler: the name of what is to make the content; free for handlers to use.
+        content_type_out: the response's Content-Type, where the response itself has none.
+        content_encoding_out: the response's Content-Encoding, likewise.
+        user: who sent the request; set by AUTHEN.
+        auth_type: how the user was found out, such as "Basic".
+        status: the status of the response.
+        phase: the phase that is running; None before the first.
+        main: the request that this one is a subrequest of, or None.
+        prev: the request that redirected to this one, or None.
+        next: the request that this one was redirected to, or None.
+        endpoint: the route's name, in places that have routes.
+        response: the response, from CONTENT on.
+        native: the framework's own request object, or None.
+        chain: the chain that handles it.
+        decided_by: the name of the handler that ended the phase cycle, or None.
+        exception: the exception that ended the request, or None.
+        bytes_sent: bytes of the body that were handed to the server.
+        duration: seconds from the start to the last byte; until then, so far.
+        aborted: whether the server told that the client went away.
+        trace: what ran and what it answered, or None where nobody wants to know.
+        protocol: such as "HTTP/1.1".
+        start_time: seconds since the epoch.
+
+    Source: httpd ``request_rec`` (include/httpd.h); mod_python's manual, "Request object".
+    """
+
+    filename: str | None = None
+    path_info: str = ""
+    finfo: os.stat_result | None = None
+    handler: str | None = None
+    content_type_out: str | None = None
+    content_encoding_out: str | None = None
+    user: Any = None
+    auth_type: str | None = None
+    status: int = 200
+    phase: Phase | None = None
+    main: Request | None = None
+    prev: Request | None = None
+    next: Request | None = None
+    endpoint: Any = None
+    response: Response | None = None
+    native: Any = None
+    chain: ChainProtocol
+    decided_by: str | None = None
+    exception: BaseException | None = None
+    bytes_sent: int = 0
+    aborted: bool = False
+    trace: list[TraceEntry] | None = None
+    protocol: str = "HTTP/1.1"
+    path_error: BadPathError | None = None
+    authen_ran: bool = False
+    selection: Selection
+    app: Handler | None = None
+    path_params: Mapping[str, str] = {}
+    error_status: int | None = None
+    may_skip_guards: bool = True
+    has_body: bool = False
+    guard: Guard | None = None
+    guard_passed: bool = False
+    _file_refusal: int | None = None
+    _resolved_path: str | None = None
+    refusal: Any = None
+    _finished_at: float | None = None
+    _unparsed_uri: str | None = None
+
+    def __init__(
+        self,
+        method: str = "GET",
+        scheme: str = "http",
+        server: tuple[str, int | None] | None = None,
+        root_path: str = "",
+        path: str = "/",
+        query_string: bytes = b"",
+        headers: Headers | None = None,
+        remote_addr: str | None = None,
+        *,
+        make_body: Callable[[], RequestBody] = RequestBody,
+    ) -> None:
+        """Make a request; ``path`` is decoded and is normalised here.
+
+        Args:
+            method: such as "GET".
+            scheme: "http" or "https".
+            server: host and port of the server.
+            root_path: what the app is mounted under.
+            path: the decoded path below it; bytes that are no UTF-8 as surrogate escapes.
+            query_string: what follows "?".
+            headers: the headers as received.
+            remote_addr: the client's address.
+            make_body: makes the body when it is first asked for.
+        """
+        self.method = method.upper()
+        self.scheme = scheme
+        self.server = server
+        self.root_path = root_path.rstrip("/")
+        self.query_string = query_string if query_string.isascii() else quote(query_string, safe=_ASCII).encode()
+        self.headers = Headers() if headers is None else headers
+        self.remote_addr = remote_addr
+        self.start_time = time.time()
+        self._started = time.perf_counter()
+        self._make_body = make_body
+        self._take_path(path)
+
+    # --- the one path
+
+    def _take_path(self, path: str) -> None:
+        self.path_error = None
+        if path == "*" and self.method == "OPTIONS":
+            self._path = path
+            return
+        try:
+            self._path = normalise(path or "/")
+        except BadPathError as error:
+            self.path_error = error
+            self._path = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+    @property
+    def path(self) -> str:
+        """The decoded, normalised path below the mount point; setting it rewrites the request.
+
+        Raises:
+            HookChainError: it is set in MAP_TO_STORAGE or later.
+        """
+        return self._path
+
+    @path.setter
+    def path(self, path: str) -> None:
+        if self.phase not in {None, Phase.POST_READ_REQUEST, Phase.TRANS}:
+            raise HookChainError(
+                f"req.path = {path!r} in {self.phase.name if self.phase else None}: the path is settled once TRANS is over; "
+                "return InternalRedirect(uri) from a CONTENT handler instead"
+            )
+        self._take_path(path)
+        for name in ("full_path", "url", "base_url"):
+            self.__dict__.pop(name, None)
+        if "selection" in self.__dict__:
+            self.selection = self.chain.select(self)
+
+    @property
+    def uri(self) -> str:
+        """Another name for ``path``, as mod_python calls it."""
+        return self.path
+
+    @uri.setter
+    def uri(self, path: str) -> None:
+        self.path = path
+
+    @property
+    def unparsed_uri(self) -> str:
+        """The request target as the client sent it, where the server tells it; else put together again."""
+        if self._unparsed_uri is not None:
+            return self._unparsed_uri
+        query = self.query_string.decode("ascii")
+        return encode(self.root_path + self._path) + ("?" + query if query else "")
+
+    @property
+    def storage_paths(self) -> tuple[str, ...]:
+        """Where the file stands, as paths below the document root: by its name, and where symlinks lead."""
+        if self.filename is None:
+            return ()
+        root = self.chain.document_root
+        name = self.filename
+        if root is not None and (name == root or name.startswith(root.rstrip("/") + "/")):
+            name = "/" + name[len(root) :].lstrip("/")
+        return (name,) if self._resolved_path is None else (name, self._resolved_path)
+
+    @property
+    def file_refusal(self) -> int | None:
+        """The status with which the file is refused, kept until the request has passed its guards; or None."""
+        return self._file_refusal
+
+    # --- what handlers write to
+
+    @cached_property
+    def headers_out(self) -> Headers:
+        """Headers of a response that succeeds; ``err_headers_out`` goes with every response."""
+        return Headers()
+
+    @cached_property
+    def err_headers_out(self) -> Headers:
+        """Headers of every response, errors included."""
+        return Headers()
+
+    @cached_property
+    def notes(self) -> dict[str, Any]:
+        """For handlers to talk through."""
+        return {}
+
+    @cached_property
+    def env(self) -> dict[str, str]:
+        """Variables for what stands behind the chain, such as the WSGI environ of the app."""
+        return {}
+
+    @cached_property
+    def allowed_methods(self) -> set[str]:
+        """Methods that handlers add to the Allow header."""
+        return set()
+
+    @cached_property
+    def second_halves(self) -> list[SecondHalf]:
+        """Pairs that have started, shared by all records of a request."""
+        return []
+
+    @cached_property
+    def cleanups(self) -> list[tuple[Callable[..., object], tuple[object, ...]]]:
+        """What ``register_cleanup`` was given, shared by all records of a request."""
+        return []
+
+    @cached_property
+    def added_handlers(self) -> dict[Phase, list[Handler]]:
+        """What ``add_handler`` was given."""
+        return {}
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The ``options`` of the sections that apply, merged from the outside in."""
+        return self.selection.options(self)
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the start to the last byte; until then, so far."""
+        return (time.perf_counter() if self._finished_at is None else self._finished_at) - self._started
+
+    def mark_finished(self) -> None:
+        """Take the time of the last byte."""
+        self._finished_at = time.perf_counter()
+
+    def add_handler(self, phase: Phase | str, handler: Callable[[Request], Any]) -> None:
+        """Append a handler for this request only.
+
+        Args:
+            phase: the current phase or a later one.
+            handler: called like any handler of that phase.
+
+        Raises:
+            HookChainError: the phase is over.
+            DeclarationError: the handler can't be called with a request.
+
+        Source: mod_python ``req.add_handler``.
+        """
+        phase = phase_named(phase)
+        if self.phase is not None and _POSITION[phase] < _POSITION[self.phase]:
+            raise HookChainError(
+                f"add_handler({phase.name}): that phase is over, {self.phase.name} is running; "
+                "add a handler for the current or a later phase"
+            )
+        check_callable(handler, "add_handler", 1)
+        self.added_handlers.setdefault(phase, []).append(Handler(handler, phase))
+
+    def register_cleanup(self, func: Callable[..., object], *args: object) -> None:
+        """Call a function when the request is finished, after LOG; last in, first out.
+
+        Args:
+            func: sync or async.
+            args: what it is called with.
+
+        Raises:
+            TypeError: it can't be called.
+
+        Source: httpd ``apr_pool_cleanup_register``; mod_python ``req.register_cleanup``.
+        """
+        if not callable(func):
+            raise TypeError(f"register_cleanup({func!r}): it is not callable")
+        self.cleanups.append((func, args))
+
+    # --- the body
+
+    @cached_property
+    def body(self) -> RequestBody:
+        """The request's body."""
+        body = self._make_body()
+        for wrap in self.selection.input_filters(self):
+            body.add_filter(wrap)
+        return body
+
+    @property
+    def stream(self) -> BinaryIO:
+        """A reader of the body, from its first byte on; what is read is replayed to whatever stands behind."""
+        return self.body.stream
+
+    @property
+    def bytes_received(self) -> int:
+        """How many bytes of the body were read."""
+        return self.body.bytes_received if "body" in self.__dict__ else 0
+
+    def get_data(self, limit: int | None = None) -> bytes:
+        """Return the whole body.
+
+        Args:
+            limit: bytes; the chain's ``max_body`` counts too.
+
+        Returns:
+            The same bytes each time.
+
+        Raises:
+            RequestEntityTooLarge: the body is longer; unless caught, the answer is 413.
+            RuntimeError: called on an event loop; use ``await req.aget_data()``.
+        """
+        return self.body.get_data(limit)
+
+    async def aget_data(self, limit: int | None = None) -> bytes:
+        """Return the whole body, like ``get_data``."""
+        return await self.body.aget_data(limit)
+
+    def get_json(self, limit: int | None = None) -> Any:
+        """Return the body as JSON; raises BadRequest (400) where it is none, and what ``get_data`` raises."""
+        return _parse_json(self.get_data(limit))
+
+    async def aget_json(self, limit: int | None = None) -> Any:
+        """Return the body as JSON, like ``get_json``."""
+        return _parse_json(await self.aget_data(limit))
+
+    def get_form(self, limit: int | None = None) -> MultiDict[str, str]:
+        """Return the fields of a submitted form; empty where the body is no form."""
+        return self._parse_form(self.get_data(limit))
+
+    async def aget_form(self, limit: int | None = None) -> MultiDict[str, str]:
+        """Return the fields of a submitted form, like ``get_form``."""
+        return self._parse_form(await self.aget_data(limit))
+
+    def _parse_form(self, data: bytes) -> MultiDict[str, str]:
+        parser = FormDataParser(cls=ImmutableMultiDict)
+        return parser.parse(io.BytesIO(data), self.mimetype, len(data), self.mimetype_params)[1]
+
+    # --- credentials
+
+    @cached_property
+    def authorization(self) -> Authorization | None:
+        """Werkzeug's Authorization; None for Basic credentials that are not strictly well-formed.
+
+        Source: RFC 7617, section 2; ``security/RULES.md`` 11.
+        """
+        value = self.headers.get("Authorization")
+        if value is None or len(value) > _LONGEST_CREDENTIALS or len(self.headers.getlist("Authorization")) > 1:
+            return None
+        scheme, _, token = value.partition(" ")
+        if scheme.lower() == "basic":
+            return _parse_basic(token.strip(" "))
+        return Authorization.from_header(value)
+
+    # --- subrequests
+
+    def lookup(self, uri: str) -> Request:
+        """Run a subrequest: the phases TRANS to FIXUP without HEADER_PARSER, for what another path would pass.
+
+        Args:
+            uri: a URL: decoded once, split at "?"; relative to this request's.
+
+        Returns:
+            The subrequest: its ``status`` tells what the client would get, its ``run()`` gives the response.
+
+        Raises:
+            AsyncHandlerError: a handler that applies is async; use ``await req.alookup(uri)``.
+
+        Source: httpd ``ap_sub_req_lookup_uri`` (server/request.c).
+        """
+        return self.chain.lookup(self, uri)
+
+    async def alookup(self, uri: str) -> Request:
+        """Run a subrequest, like ``lookup``."""
+        return await self.chain.alookup(self, uri)
+
+    def run(self) -> Response:
+        """Return the response of a subrequest that was looked up, or the refusal.
+
+        Raises:
+            HookChainError: this is no subrequest.
+        """
+        return self.chain.run(self)
+
+    async def arun(self) -> Response:
+        """Return the response of a subrequest, like ``run``."""
+        return await self.chain.arun(self)
+
+
+_ASCII = "".join(map(chr, range(128)))
+_POSITION = {phase: position for position, phase in enumerate(Phase)}
+_LONGEST_CREDENTIALS = 8192
+_SHARED = ("second_halves", "cleanups", "err_headers_out")
+
+current: ContextVar[Request] = ContextVar("hookchain.request")
+
+
+def current_request() -> Request:
+    """Return the request that is being handled here; after an internal redirect, the one it led to.
+
+    Returns:
+        The record, in handlers, filters, views and response bodies alike.
+
+    Raises:
+        RuntimeError: no chain is handling a request here.
+    """
+    try:
+        req = current.get()
+    except LookupError:
+        raise RuntimeError("no chain is handling a request here") from None
+    while req.next is not None:
+        req = req.next
+    return req
+
+
+def follow_up(req: Request, path: str, query: str, *, method: str | None = None) -> Request:
+    """Make a record that goes on from another one, for an internal redirect or a subrequest.
+
+    Args:
+        req: the record it goes on from; the caller links the two.
+        path: a canonical path.
+        query: without "?".
+        method: where it is not the same.
+
+    Returns:
+        A record that shares the body, what is to be finished, and the headers of every response.
+
+    Source: httpd ``internal_internal_redirect`` (modules/http/http_request.c).
+    """
+    new = Request(
+        method or req.method, req.scheme, req.server, req.root_path, path, query.encode(), req.headers, req.remote_addr
+    )
+    new._make_body = lambda: req.body  # noqa: SLF001
+    new.protocol, new.native, new.chain, new.app = req.protocol, req.native, req.chain, req.app
+    new.has_body = req.has_body
+    new.trace = req.trace
+    new.start_time, new._started = req.start_time, req._started  # noqa: SLF001
+    for name in _SHARED:
+        setattr(new, name, getattr(req, name))
+    new.env.update({f"REDIRECT_{name}": value for name, value in req.env.items()})
+    return new
+
+
+def _parse_json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise BadRequest(f"The body is not JSON: {error}") from error
+
+
+def _parse_basic(token: str) -> Authorization | None:
+    try:
+        text = base64.b64decode(token, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    username, colon, password = text.partition(":")
+    if not colon or any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
+        return None
+    return Authorization("basic", {"username": username, "password": password})

@@ -1,0 +1,192 @@
+"""The one way out: plain pages for statuses, and what is put right on every response before it leaves."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException, default_exceptions
+from werkzeug.urls import iri_to_uri
+from werkzeug.wrappers import Response
+
+from .request import Request
+from .results import FIRST_STATUS, LAST_STATUS, reason
+
+_BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ADDED = frozenset({"set-cookie", "vary", "www-authenticate", "link", "cache-control", "warning", "via"})
+# What is no longer true when a filter has replaced the body (httpd's content filters unset the same).
+SAID_OF_THE_BODY = ("Content-Length", "Content-Range", "Accept-Ranges", "ETag", "Last-Modified", "Content-MD5")
+_BAD_VALUE = re.compile(r"[\x00\r\n]")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+
+
+class BadHeaderError(ValueError):
+    """A header that must not leave; the message names it."""
+
+
+def status_response(req: Request, status: int | HTTPException) -> Response:
+    """Make the plain page of a status.
+
+    Args:
+        req: the request; its ``headers_out`` gives the Location of a redirect, its ``allowed_methods`` Allow.
+        status: what a handler answered, or the exception that it raised.
+
+    Returns:
+        The page. Nothing of the server's inside is in it.
+
+    Source: httpd ``ap_send_error_response`` (modules/http/http_protocol.c).
+    """
+    if isinstance(status, HTTPException):
+        response = _page(status)
+    elif status < 300:  # noqa: PLR2004 - a success has no page
+        response = Response(status=status)
+        del response.headers["Content-Type"]
+    else:
+        response = _page(_exception_of(status))
+    _add_needed_headers(req, response)
+    return response
+
+
+def _page(error: HTTPException) -> Response:
+    made = error.get_response()
+    response = made if isinstance(made, Response) else Response(status=made.status, headers=made.headers)
+    response.headers.pop("Content-Length", None)
+    return response
+
+
+def _exception_of(status: int) -> HTTPException:
+    known = default_exceptions.get(status)
+    if known is not None:
+        return known()
+    error = HTTPException(description=f"{status} {reason(status)}")
+    error.code = status
+    return error
+
+
+def _add_needed_headers(req: Request, response: Response) -> None:
+    status = response.status_code
+    location = req.headers_out.get("Location") if "headers_out" in req.__dict__ else None
+    if location and (status in _REDIRECTS or status == HTTPStatus.CREATED):
+        response.headers.setdefault("Location", location)
+    if status in {405, 501} and "Allow" not in response.headers and "allowed_methods" in req.__dict__:
+        response.headers["Allow"] = ", ".join(sorted(req.allowed_methods))
+
+
+def own_copy(response: Response) -> Response:
+    """Return a copy that can be changed: a handler may keep one response object and answer with it again."""
+    copied = copy.copy(response)
+    copied.headers = Headers(response.headers)
+    return copied
+
+
+def merge_headers(response: Response, headers: Headers) -> None:
+    """Add headers to a response: what it says itself stays, lists such as Set-Cookie grow."""
+    said = {name.lower() for name, _ in response.headers}
+    for name, value in headers:
+        if name.lower() in _ADDED or name.lower() not in said:
+            response.headers.add(name, value)
+
+
+def set_status(response: Response, req: Request) -> None:
+    """Give a response that a body was made into the status that handlers have set."""
+    status = req.status
+    response.status_code = status if FIRST_STATUS <= status <= LAST_STATUS else 500
+
+
+def set_type(response: Response, req: Request) -> None:
+    """Give a response that has no Content-Type the one that TYPE found, else text if there is a body."""
+    if "Content-Type" not in response.headers:
+        if req.content_type_out is not None:
+            response.headers["Content-Type"] = req.content_type_out
+        elif response.response and response.status_code not in _BODILESS:
+            response.headers["Content-Type"] = "text/plain; charset=utf-8"
+    if req.content_encoding_out is not None and "Content-Encoding" not in response.headers:
+        response.headers["Content-Encoding"] = req.content_encoding_out
+
+
+def complete_length(response: Response) -> int | None:
+    """Return the length of a body that is there as a whole, in bytes; None for a stream."""
+    body = response.response
+    if isinstance(body, Sequence):
+        return sum(len(chunk.encode() if isinstance(chunk, str) else chunk) for chunk in body)
+    return None
+
+
+def finalise(response: Response, req: Request) -> None:
+    """Put right what the protocol asks for, just before the response leaves.
+
+    Args:
+        response: changed in place.
+        req: the request that it answers, whose method decides about the body.
+
+    Raises:
+        BadHeaderError: a header must not leave.
+
+    Source: RFC 9110, sections 6.4.1, 8.6 and 9.3.2; ``security/RULES.md`` 13 and 15.
+    """
+    headers = response.headers
+    status = response.status_code
+    if status in _BODILESS or status < 200:  # noqa: PLR2004
+        drop_body(response)
+        if status != HTTPStatus.NOT_MODIFIED:
+            headers.pop("Content-Length", None)
+    else:
+        length = complete_length(response)
+        if length is not None and not (req.method == "HEAD" and "Content-Length" in headers):
+            headers["Content-Length"] = str(length)
+        if req.method == "HEAD":
+            drop_body(response)
+    location = headers.get("Location")
+    if location is not None:
+        headers["Location"] = iri_to_uri(location)
+    check_headers(headers)
+
+
+class NoBody:
+    """A body of no bytes that still closes the one it stands for."""
+
+    def __init__(self, body: object) -> None:
+        """Keep the body that is not sent."""
+        self.body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield nothing."""
+        return iter(())
+
+    def close(self) -> None:
+        """Close the body that is not sent."""
+        close = getattr(self.body, "close", None)
+        if close is not None:
+            close()
+
+
+def drop_body(response: Response) -> None:
+    """Send no body; the one that was there is closed when the response is."""
+    body = response.response
+    response.response = [] if isinstance(body, Sequence) else NoBody(body)
+
+
+def check_headers(headers: Headers) -> None:
+    """Refuse headers that would break the response apart.
+
+    Raises:
+        BadHeaderError: a name is no token, or a value holds CR, LF, NUL or what latin-1 can't say.
+    """
+    for name, value in headers:
+        if not _TOKEN.match(name):
+            raise BadHeaderError(f"the response header name {name!r} can't be sent")
+        if _BAD_VALUE.search(value):
+            raise BadHeaderError(f"the value of the response header {name} holds CR, LF or NUL")
+        try:
+            value.encode("latin-1")
+        except UnicodeEncodeError:
+            raise BadHeaderError(f"the value of the response header {name} is not latin-1: {value!r}") from None
+
+
+def last_resort() -> Response:
+    """Return the answer to a failure of the way out itself."""
+    return _page(_exception_of(500))

@@ -1,0 +1,233 @@
+"""WSGI: environ to Request, the app behind the chain as a handler, and the response to the server.
+
+Source: PEP 3333; the lint and validation middlewares of Werkzeug and wsgiref hold it to that.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.datastructures import EnvironHeaders
+from werkzeug.wrappers import Response
+from werkzeug.wsgi import get_content_length, get_input_stream
+
+from .body import RequestBody
+from .delivery import Delivery
+from .drivers import InContext, drive
+from .exceptions import HookChainError
+from .file_response import FileBody
+from .handlers import Handler
+from .paths import decode, encode
+from .phases import Phase
+from .request import Request, current
+from .cycle import cycle
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from .chain import HookChain
+
+KEY = "hookchain.request"
+"""Where an app finds the record in its environ."""
+
+
+class WSGIChain:
+    """A chain as a WSGI application, alone or around one."""
+
+    def __init__(self, chain: HookChain, app: WSGIApplication | None) -> None:
+        """Put a chain in front of an app; None where it stands alone."""
+        self.chain = chain
+        self.app = app
+        self._handler = None if app is None else Handler(AppCall(app), Phase.CONTENT, name=f"app {_name_of(app)}")
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Process a request."""
+        req = request_of(environ, self.chain.max_body)
+        req.app = self._handler
+        self.chain.begin(req)
+        caller = InContext(contextvars.copy_context(), uses_loop=True)
+        caller.context.run(current.set, req)
+        steps = cycle(req)
+        response = drive(steps, None, caller)
+        start_response(response.status, list(response.headers))
+        delivery = Delivery(req, response, steps, caller)
+        wrapper = environ.get("wsgi.file_wrapper")
+        if wrapper is not None and isinstance(response.response, FileBody):
+            return wrapper(delivery.as_file(response.response))
+        return delivery
+
+
+def _name_of(app: object) -> str:
+    return str(getattr(app, "__qualname__", None) or getattr(app, "name", None) or type(app).__qualname__)
+
+
+def request_of(environ: WSGIEnvironment, max_body: int | None = None) -> Request:
+    """Make a request of a WSGI environ.
+
+    Args:
+        environ: as the server made it; it is not changed.
+        max_body: bytes of the body that may be read.
+
+    Returns:
+        The request.
+    """
+    req = Request(
+        environ["REQUEST_METHOD"],
+        environ.get("wsgi.url_scheme", "http"),
+        _server_of(environ),
+        _text(environ.get("SCRIPT_NAME", "")),
+        _text(environ.get("PATH_INFO", "")),
+        environ.get("QUERY_STRING", "").encode("latin-1"),
+        EnvironHeaders(environ),
+        environ.get("REMOTE_ADDR"),
+        make_body=lambda: _body_of(environ, max_body),
+    )
+    req.native = environ
+    req.protocol = environ.get("SERVER_PROTOCOL", "HTTP/1.1")
+    req._unparsed_uri = environ.get("REQUEST_URI") or environ.get("RAW_URI")  # noqa: SLF001
+    req.has_body = environ.get("CONTENT_LENGTH", "0") not in {"", "0"} or "HTTP_TRANSFER_ENCODING" in environ
+    return req
+
+
+def _text(value: str) -> str:
+    return decode(value.encode("latin-1"))
+
+
+def _server_of(environ: WSGIEnvironment) -> tuple[str, int | None] | None:
+    name, port = environ.get("SERVER_NAME"), environ.get("SERVER_PORT")
+    return None if name is None else (name, int(port) if port and port.isdecimal() else None)
+
+
+def _body_of(environ: WSGIEnvironment, max_body: int | None) -> RequestBody:
+    return RequestBody(get_input_stream(environ), content_length=get_content_length(environ), limit=max_body)
+
+
+class AppCall:
+    """The app behind the chain, as what a CONTENT handler calls."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        """Keep the app."""
+        self.app = app
+
+    def __call__(self, req: Request) -> Response:
+        """Give the app the request as the sections saw it, and return its answer."""
+        answer = AppAnswer()
+        return answer.response(self.app(app_environ(req), answer.start_response))
+
+
+class AppAnswer:
+    """What an app answers: ``start_response``, ``write`` and the iterable, put together."""
+
+    def __init__(self) -> None:
+        """Wait for the app to start."""
+        self.started: tuple[str, list[tuple[str, str]]] | None = None
+        self.written: list[bytes] = []
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+    ) -> Callable[[bytes], object]:
+        """Take status and headers; with ``exc_info`` again, as nothing has been sent yet."""
+        if self.started is not None and exc_info is None:
+            raise HookChainError("the app called start_response twice without exc_info")
+        self.started = (status, list(headers))
+        return self.written.append
+
+    def response(self, body: Iterable[bytes]) -> Response:
+        """Make a response; the app is run as far as it has to be to know its status."""
+        chunks = iter(body)
+        first: list[bytes] = []
+        try:
+            while self.started is None:
+                first.append(next(chunks))
+        except StopIteration:
+            _close(body)
+            raise HookChainError("the app ended without calling start_response") from None
+        except BaseException:
+            _close(body)
+            raise
+        status, headers = self.started
+        response = Response(status=status, headers=headers)
+        if "content-type" not in {name.lower() for name, _ in headers}:
+            response.headers.pop("Content-Type", None)
+        early = [*self.written, *first]
+        response.response = body if isinstance(body, list | tuple) and not early else AppBody(early, chunks, body)
+        return response
+
+
+class AppBody:
+    """The rest of an app's iterable, with what came before ``start_response`` in front."""
+
+    def __init__(self, early: list[bytes], chunks: Iterator[bytes], body: object) -> None:
+        """Keep the iterable that has to be closed."""
+        self._chunks = itertools.chain(early, chunks)
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Iterate over the chunks."""
+        return self._chunks
+
+    def close(self) -> None:
+        """Close the app's iterable."""
+        _close(self._body)
+
+
+def _close(body: object) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+def app_environ(req: Request) -> WSGIEnvironment:
+    """Return what an app behind the chain gets: the one path, in every key that it might route by.
+
+    Args:
+        req: a request that was made of an environ.
+
+    Returns:
+        A new environ.
+    """
+    environ: WSGIEnvironment = dict(_first(req).native)
+    path = req.path
+    query = req.query_string.decode("ascii")
+    target = encode(req.root_path + path) + ("?" + query if query else "")
+    environ["REQUEST_METHOD"] = req.method if req.error_status is not None else environ["REQUEST_METHOD"]
+    environ["PATH_INFO"] = path.encode().decode("latin-1")
+    environ["QUERY_STRING"] = query
+    for key in ("REQUEST_URI", "RAW_URI"):
+        if key in environ:
+            environ[key] = target
+    environ[KEY] = req
+    environ.update(req.env)
+    if req.authen_ran:
+        _set_user(environ, req)
+    _set_input(environ, req)
+    return environ
+
+
+def _first(req: Request) -> Request:
+    while req.prev is not None or req.main is not None:
+        req = req.prev or req.main or req
+    return req
+
+
+def _set_user(environ: WSGIEnvironment, req: Request) -> None:
+    for key, value in (("REMOTE_USER", req.user), ("AUTH_TYPE", req.auth_type)):
+        if value is None:
+            environ.pop(key, None)
+        else:
+            environ[key] = str(value)
+
+
+def _set_input(environ: WSGIEnvironment, req: Request) -> None:
+    # What handlers read is replayed; max_body bounds what the app reads, filters change what it reads.
+    if not req.has_body:
+        return
+    body = req.body
+    environ["wsgi.input"] = body.replay()
+    if body.filtered or body.length is None:
+        environ["wsgi.input_terminated"] = True
+    if body.filtered:
+        environ.pop("CONTENT_LENGTH", None)
