@@ -108,8 +108,8 @@ def _may_proceed(req: Request, response: FileResponse) -> bool:
     wanted = _field(req, "If-Match")
     if wanted is not None:
         found = parse_etags(wanted)
-        etag = response.headers.get("ETag", "W/")
-        return found.star_tag or (not etag.startswith("W/") and found.is_strong(etag.strip('"')))
+        etag = response.headers.get("ETag")
+        return found.star_tag or (etag is not None and etag.strip('"') in found)
     date = _date(req.headers, "If-Unmodified-Since")
     return date is None or not _is_later(response, date)
 
@@ -119,8 +119,8 @@ def _is_needed(req: Request, response: FileResponse) -> bool:
     known = _field(req, "If-None-Match")
     if known is not None:
         found = parse_etags(known)
-        etag = response.headers.get("ETag", "").removeprefix("W/")
-        return not found.contains_weak(etag.strip('"'))
+        etag = response.headers.get("ETag")
+        return not (found.star_tag or (etag is not None and found.contains_weak(etag.removeprefix("W/").strip('"'))))
     date = _date(req.headers, "If-Modified-Since")
     return date is None or _date(response.headers, "Last-Modified") is None or _is_later(response, date)
 

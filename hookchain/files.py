@@ -140,7 +140,7 @@ class FileService:
         if req.method not in {"GET", "HEAD"}:
             return False
         place = self._current(req)
-        return place.refusal is None and (place.is_file or self._find_index(req, place) is not None)
+        return place.is_file or self._find_index(req, place) is not None
 
     def content(self, req: Request) -> int | Response | InternalRedirect:
         """CONTENT: send the file.
@@ -265,9 +265,7 @@ def _agreed(req: Request, place: Place, asked: str) -> Place:
 
 
 def _take_index(req: Request, filename: str, folder: Place, name: str, child: Place) -> tuple[str, Place]:
-    """Let the index file stand for its folder, unless its own path is guarded in another way."""
-    if child.refusal is not None:
-        return filename, _refused(folder)
+    """Let the index file, or its refusal, stand for its folder, unless its own path is guarded in another way."""
     url = req.path + name
     if not req.chain.guards_agree(req, url):
         return filename, folder

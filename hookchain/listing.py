@@ -107,7 +107,9 @@ def listing_page(path: str, entries: Iterable[Entry], *, depth: int, query: byte
         title=escape(path),
         style=_STYLE,
         crumbs=_breadcrumb(path, depth),
-        heads="".join(_head(column, text, order) for column, text in (("N", "Name"), ("S", "Size"), ("M", "Changed (UTC)"))),
+        heads="".join(
+            _head(column, text, order) for column, text in (("N", "Name"), ("S", "Size"), ("M", "Changed (UTC)"))
+        ),
         rows=(_PARENT_ROW if depth else "") + "".join(map(_row, lines)),
         note="" if lines else "<p>Nothing here yet.</p>",
     )

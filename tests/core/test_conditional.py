@@ -195,11 +195,31 @@ def test_a_file_whose_date_a_filter_took_away_is_sent(service, name):
 
 
 def test_a_weak_etag_that_a_filter_set_is_still_known_to_if_none_match_but_not_to_if_match(service):
-    for name, expected in (("If-None-Match", 304), ("If-Match", 412)):
-        req = make("/tiny.txt", headers={name: 'W/"v1"'})
+    for name, value, expected in (
+        ("If-None-Match", 'W/"v1"', 304),
+        ("If-None-Match", '"v1"', 304),
+        ("If-Match", 'W/"v1"', 412),
+        ("If-Match", '"v1"', 412),
+    ):
+        req = make("/tiny.txt", headers={name: value})
         with response_of(service, req) as response:
             response.headers["ETag"] = 'W/"v1"'
             assert apply_conditions(req, response).status_code == expected
+
+
+def test_an_empty_tag_does_not_match_a_file_without_one(service):
+    for name, expected in (("If-None-Match", 200), ("If-Match", 412)):
+        req = make("/tiny.txt", headers={name: '""'})
+        with response_of(service, req) as response:
+            del response.headers["ETag"]
+            assert apply_conditions(req, response).status_code == expected
+
+
+def test_if_range_trusts_no_weak_etag_even_if_it_is_the_same(service):
+    req = make("/tiny.txt", headers={"Range": "bytes=0-1", "If-Range": 'W/"v1"'})
+    with response_of(service, req) as response:
+        response.headers["ETag"] = 'W/"v1"'
+        assert apply_conditions(req, response).status_code == 200
 
 
 def test_what_filters_set_stays_on_a_304_and_a_206(service):

@@ -211,10 +211,10 @@ def test_the_etag_changes_with_the_time_and_with_the_size(tmp_path):
     assert all(tag.startswith('"') for tag in seen)
 
 
-@pytest.mark.parametrize("mtime", [-5_000_000_000, 0, 40_000_000_000])
-def test_a_strange_time_is_no_error(tmp_path, mtime):
+@pytest.mark.parametrize("mtime", [-2_000_000_000, 0])
+def test_a_time_before_there_were_computers_counts_as_1970(tmp_path, mtime):
     write(tmp_path / "x", b"data", mtime)
-    assert get(FileService(tmp_path), "/x").status == 200
+    assert get(FileService(tmp_path), "/x").headers["Last-Modified"] == "Thu, 01 Jan 1970 00:00:00 GMT"
 
 
 @pytest.mark.parametrize("path", ["/none", "/none/", "/none/deep", "/public.txt/extra", "/public.txt/", "/folder/none"])

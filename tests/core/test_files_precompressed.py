@@ -136,6 +136,9 @@ def test_a_form_that_is_guarded_in_another_way_does_not_count(root, service):
     write(root / "private/x.gz", b"private")
     (root / "alone.js.gz").symlink_to("private/x.gz")
     assert coding(service, "gzip", "/alone.js") is None
+    (root / "alone.js.br").symlink_to("app.js.br")
+    assert coding(service, "br", "/alone.js", chain=Chain("/alone.js.br")) is None
+    assert coding(service, "br", "/alone.js") == "br"
 
 
 def test_a_form_that_cannot_be_opened_gives_way_to_the_file(service, monkeypatch):

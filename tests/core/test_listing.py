@@ -60,27 +60,27 @@ def entry(name, size=1, modified=MTIME, *, is_folder=False):
 
 
 ENTRIES = [
-    entry("b.txt", 30, MTIME + 1),
-    entry("A.txt", 20, MTIME + 3),
-    entry("z", 999, MTIME + 9, is_folder=True),
+    entry("B.txt", 30, MTIME + 1),
+    entry("a.txt", 20, MTIME + 3),
+    entry("z", 0, MTIME + 9, is_folder=True),
     entry("c.txt", 10, MTIME + 2),
-    entry("y", 0, MTIME + 8, is_folder=True),
+    entry("y", 999, MTIME + 8, is_folder=True),
 ]
 
 
 @pytest.mark.parametrize(
     ("query", "names"),
     [
-        (b"", "y/ z/ A.txt b.txt c.txt"),
-        (b"C=N;O=A", "y/ z/ A.txt b.txt c.txt"),
-        (b"C=N;O=D", "z/ y/ c.txt b.txt A.txt"),
-        (b"C=S;O=A", "y/ z/ c.txt A.txt b.txt"),
-        (b"C=S&O=D", "z/ y/ b.txt A.txt c.txt"),
-        (b"C=M", "y/ z/ b.txt c.txt A.txt"),
-        (b"x=1&C=M;O=D&y", "z/ y/ A.txt c.txt b.txt"),
-        (b"C=X;O=D", "y/ z/ A.txt b.txt c.txt"),
-        (b"xC=N;O=D", "y/ z/ A.txt b.txt c.txt"),
-        (b"\xff", "y/ z/ A.txt b.txt c.txt"),
+        (b"", "y/ z/ a.txt B.txt c.txt"),
+        (b"C=N;O=A", "y/ z/ a.txt B.txt c.txt"),
+        (b"C=N;O=D", "z/ y/ c.txt B.txt a.txt"),
+        (b"C=S;O=A", "y/ z/ c.txt a.txt B.txt"),
+        (b"C=S&O=D", "z/ y/ B.txt a.txt c.txt"),
+        (b"C=M", "y/ z/ B.txt c.txt a.txt"),
+        (b"x=1&C=M;O=D&y", "z/ y/ a.txt c.txt B.txt"),
+        (b"C=X;O=D", "y/ z/ a.txt B.txt c.txt"),
+        (b"xC=N;O=D", "y/ z/ a.txt B.txt c.txt"),
+        (b"\xff", "y/ z/ a.txt B.txt c.txt"),
     ],
 )
 def test_folders_come_first_and_the_query_orders_the_rest(query, names):
@@ -235,6 +235,11 @@ def test_everything_that_is_listed_can_be_had(root):
     for folder in ("/", "/sub/", "/folder/", "/dirlink-in/", "/caf\u00e9/"):
         for name in names(service, folder):
             assert get(service, folder + name).status == 200
+
+
+def test_a_link_whose_own_name_is_guarded_is_not_listed(root):
+    chain = Chain("/link-in.txt", "/dirlink-in")
+    assert not {"link-in.txt", "dirlink-in/"} & set(names(FileService(root, listing=True, index=()), chain=chain))
 
 
 def test_what_cannot_be_read_is_not_listed(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -153,7 +154,7 @@ def test_joining_keeps_every_byte_asked_for_and_adds_none(asked, length):
 def test_no_two_pieces_overlap_or_touch(asked, length):
     pieces = sorted(parse_ranges("bytes=" + ",".join(asked), length) or [])
     assert all(0 <= piece.start < piece.stop <= length for piece in pieces)
-    assert all(before.stop < piece.start for before, piece in zip(pieces, pieces[1:], strict=False))
+    assert all(before.stop < piece.start for before, piece in pairwise(pieces))
 
 
 @given(st.text() | st.text("bytes=0123456789-, ").map("bytes=".__add__), st.integers(0, 1000))
