@@ -21,7 +21,7 @@ from .leaving import complete, leave
 from .process import content, look_up, process, status_of_content
 from .redirects import follow, must_be_raised, settle
 from .request import Request
-from .responses import status_response
+from .responses import set_type, status_response
 from .results import Outcome, Raised
 from .runs import Function, send
 
@@ -116,6 +116,8 @@ def run_subrequest(req: Request) -> Steps[Response]:
         raise outcome
     if isinstance(outcome, Success):
         response = yield from complete(record, outcome.response, success=True)
+        if not outcome.is_apps:
+            set_type(response, record)
     else:
         plain = outcome if isinstance(outcome, Response | int | HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
         page = plain if isinstance(plain, Response) else status_response(record, plain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypeAlias
 
 from .exceptions import DeclarationError, did_you_mean
@@ -187,11 +187,10 @@ def reference_name(reference: Reference) -> str:
     """Return how a reference is called in messages."""
     if isinstance(reference, str):
         return repr(reference)
-    name: Callable[[object], str] = lambda value: getattr(value, "__qualname__", repr(value))  # noqa: E731
-    return name(reference)
+    return str(getattr(reference, "__qualname__", None) or repr(reference))
 
 
-def make_error_document(statuses: Collection[int], target: str | Handler) -> ErrorDocument:
+def make_error_document(statuses: Collection[Any], target: Any) -> ErrorDocument:
     """Check an error document.
 
     Args:

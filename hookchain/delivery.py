@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from .drivers import Finished, InContext, drive, thread_loop
 from .dispatch import Steps
 from .exceptions import AsyncHandlerError
+from .file_response import FileBody
 from .request import Request
 from .responses import complete_length
 from .results import Raised
@@ -27,7 +28,8 @@ class Delivery:
         self._steps: Steps[None] | None = steps
         self._caller = caller
         self._chunks: Iterator[bytes] | None = None
-        self._length = complete_length(response)
+        body = response.response
+        self._length = body.length if isinstance(body, FileBody) else complete_length(response)
 
     def __iter__(self) -> Iterator[bytes]:
         """Iterate over the body."""
@@ -67,6 +69,12 @@ class Delivery:
             self._req.aborted = True
         self._end(None)
 
+    def close_read(self, *, aborted: bool) -> None:
+        """Close a body that somebody else has read, and finish the request."""
+        if self._steps is not None:
+            self._req.aborted = aborted
+            self._end(None)
+
     def _end(self, outcome: Raised | None) -> None:
         steps, self._steps = self._steps, None
         if steps is None:
@@ -89,6 +97,46 @@ class Delivery:
                 thread_loop.run(aclose(), self._caller.context)
         else:
             self._caller.context.run(self._response.close)
+
+
+class SentFile:
+    """A file for the server's ``wsgi.file_wrapper``; closing it finishes the request.
+
+    A server that lets the kernel send the file tells nobody how far it came, so then all of it counts as sent.
+    """
+
+    def __init__(self, req: Request, delivery: Delivery, body: FileBody) -> None:
+        """Put a delivery behind the file that it would send."""
+        self._req = req
+        self._delivery = delivery
+        self._file = body.file
+        self._left = body.length
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on, no further than the length that was announced."""
+        data = self._file.read(self._left if size < 0 else min(size, self._left)) or b""
+        self._left -= len(data)
+        self._req.bytes_sent += len(data)
+        return data
+
+    def fileno(self) -> int:
+        """Give the file's descriptor, for servers that let the kernel send it."""
+        return self._file.fileno()
+
+    def tell(self) -> int:
+        """Tell where the file stands."""
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place in the file."""
+        return self._file.seek(offset, whence)
+
+    def close(self) -> None:
+        """Close the file and finish the request."""
+        if self._req.bytes_sent:
+            self._delivery.close_read(aborted=self._left > 0)
+        else:
+            self._delivery.close()
 
 
 def _encoded(body: Any, context: Context) -> Iterator[bytes]:

@@ -147,7 +147,7 @@ def plain_callable(function: HandlerFunction) -> HandlerFunction:
     """Return what is called in the end: an object's bound ``__call__``, or the function as it is."""
     if inspect.isroutine(function) or isinstance(function, functools.partial | type):
         return function
-    bound: HandlerFunction = function.__call__
+    bound: HandlerFunction = getattr(function, "__call__")  # noqa: B004, B009 - wanted is the method, not whether it is there
     return bound
 
 
@@ -181,8 +181,8 @@ def name_of(function: object) -> str:
     """Return "module.qualname" of a function, or of what a partial or an object stands for."""
     while isinstance(function, functools.partial):
         function = function.func
-    owner = function if hasattr(function, "__qualname__") else type(function)
-    return f"{owner.__module__}.{owner.__qualname__}"  # type: ignore[attr-defined]  # guarded by hasattr
+    owner: Any = function if hasattr(function, "__qualname__") else type(function)
+    return f"{owner.__module__}.{owner.__qualname__}"
 
 
 def origin_of(function: object) -> str:

@@ -45,6 +45,8 @@ def leave(first: Request, record: Request, ended: Success | Response) -> Steps[R
     """
     made = ended.response if isinstance(ended, Success) else ended
     response = yield from complete(record, made, success=isinstance(ended, Success))
+    if isinstance(ended, Success) and not ended.is_apps:
+        set_type(response, record)
     filtered = yield from _filter(first, record, response)
     if isinstance(filtered, BaseException):
         return filtered
@@ -70,8 +72,6 @@ def complete(record: Request, made: Response, *, success: bool) -> Steps[Respons
         merge_headers(response, record.err_headers_out)
     if response.status_code == HTTPStatus.UNAUTHORIZED and "WWW-Authenticate" not in response.headers:
         yield from _challenge(record, response)
-    if success:
-        set_type(response, record)
     record.response = response
     return response
 

@@ -409,7 +409,7 @@ class Registry:
         elif documents is not None:
             self._add_error_document((), documents)
 
-    def include(self, other: Registry, location: Location | None = None, **scope: Any) -> None:
+    def include(self, other: Any, location: Location | None = None, **scope: Any) -> None:
         """Put another chain under a location of this one.
 
         Args:
@@ -421,7 +421,7 @@ class Registry:
             DeclarationError: it is no chain, or includes this one already.
         """
         self.state.check_open("include()")
-        if not isinstance(other, Registry) or isinstance(other, Section):
+        if isinstance(other, Section) or not isinstance(other, Registry):
             raise DeclarationError(f"include({other!r}): give a HookChain")
         if any(registry.state is self.state for registry in other.walk()):
             raise DeclarationError(f"include(): the chain {other.label!r} includes this one already")

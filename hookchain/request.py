@@ -72,10 +72,26 @@ class ChainProtocol(Protocol):
     """What a request needs of its chain; the one place where imports would point upwards."""
 
     name: str
-    debug: bool
-    document_root: str | None
-    max_body: int | None
-    trace_method: bool
+
+    @property
+    def debug(self) -> bool:
+        """Whether exceptions are raised to the server or framework."""
+        ...
+
+    @property
+    def document_root(self) -> str | None:
+        """The folder whose files are served."""
+        ...
+
+    @property
+    def max_body(self) -> int | None:
+        """Bytes of a body that may be read."""
+        ...
+
+    @property
+    def trace_method(self) -> bool:
+        """Whether the method TRACE is answered."""
+        ...
 
     @property
     def files(self) -> Files | None:
@@ -248,9 +264,9 @@ class Request(SansIORequest):
 
     @path.setter
     def path(self, path: str) -> None:
-        if self.phase not in {None, Phase.POST_READ_REQUEST, Phase.TRANS}:
+        if self.phase is not None and self.phase not in _REWRITING:
             raise HookChainError(
-                f"req.path = {path!r} in {self.phase.name if self.phase else None}: the path is settled once TRANS is over; "
+                f"req.path = {path!r} in {self.phase.name}: the path is settled once TRANS is over; "
                 "return InternalRedirect(uri) from a CONTENT handler instead"
             )
         self._take_path(path)
@@ -499,6 +515,7 @@ class Request(SansIORequest):
 _ASCII = "".join(map(chr, range(128)))
 _POSITION = {phase: position for position, phase in enumerate(Phase)}
 _LONGEST_CREDENTIALS = 8192
+_REWRITING = (Phase.POST_READ_REQUEST, Phase.TRANS)
 _SHARED = ("second_halves", "cleanups", "err_headers_out")
 
 current: ContextVar[Request] = ContextVar("hookchain.request")

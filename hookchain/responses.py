@@ -52,8 +52,7 @@ def status_response(req: Request, status: int | HTTPException) -> Response:
 
 
 def _page(error: HTTPException) -> Response:
-    made = error.get_response()
-    response = made if isinstance(made, Response) else Response(status=made.status, headers=made.headers)
+    response = Response(error.get_body(), error.code or 500, error.get_headers())
     response.headers.pop("Content-Length", None)
     return response
 
@@ -102,7 +101,7 @@ def set_type(response: Response, req: Request) -> None:
     if "Content-Type" not in response.headers:
         if req.content_type_out is not None:
             response.headers["Content-Type"] = req.content_type_out
-        elif response.response and response.status_code not in _BODILESS:
+        elif complete_length(response) != 0 and response.status_code not in _BODILESS:
             response.headers["Content-Type"] = "text/plain; charset=utf-8"
     if req.content_encoding_out is not None and "Content-Encoding" not in response.headers:
         response.headers["Content-Encoding"] = req.content_encoding_out

@@ -126,7 +126,7 @@ def make_scope(
     )
 
 
-def _check_location(location: Location | None, *, exact: bool) -> tuple[str | None, re.Pattern[str] | None]:
+def _check_location(location: object, *, exact: bool) -> tuple[str | None, re.Pattern[str] | None]:
     if isinstance(location, str):
         return _check_prefix(location, exact=exact), None
     if exact:
@@ -157,7 +157,7 @@ def _check_prefix(location: str, *, exact: bool) -> str:
 
 def _several(name: str, value: str | Collection[str]) -> list[str]:
     values = [value] if isinstance(value, str) else list(value)
-    if not values or not all(isinstance(item, str) and item for item in values):
+    if not values or not all(values) or {type(item) for item in values} != {str}:
         raise DeclarationError(f"{name}={value!r}: give one or several names, or leave it out to cover all")
     return values
 

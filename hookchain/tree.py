@@ -74,8 +74,8 @@ class Node:
         self.label = label
         self.origin = origin
         self.is_handler_scope = is_handler_scope
-        base = parent.prefix if parent is not None else "/"
-        self.prefix = base if scope.location is None else paths.join(base, scope.location.rstrip("/") or "/")
+        base = "/" if parent is None else parent.prefix
+        self.prefix: str = base if scope.location is None else paths.join(base, scope.location.rstrip("/") or "/")
         is_pattern = scope.pattern is not None or (parent is not None and parent.key[0])
         self.key: tuple[bool, int, int] = (is_pattern, paths.segment_count(self.prefix), index)
         self.conditions: tuple[Condition, ...] = (*(parent.conditions if parent else ()), *conditions_of(scope))

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from .body import RequestBody
-from .delivery import Delivery
+from .delivery import Delivery, SentFile
 from .drivers import InContext, drive
 from .exceptions import HookChainError
 from .file_response import FileBody
@@ -54,9 +54,9 @@ class WSGIChain:
         response = drive(steps, None, caller)
         start_response(response.status, list(response.headers))
         delivery = Delivery(req, response, steps, caller)
-        wrapper = environ.get("wsgi.file_wrapper")
+        wrapper: Callable[[SentFile], Iterable[bytes]] | None = environ.get("wsgi.file_wrapper")
         if wrapper is not None and isinstance(response.response, FileBody):
-            return wrapper(delivery.as_file(response.response))
+            return wrapper(SentFile(req, delivery, response.response))
         return delivery
 
 
