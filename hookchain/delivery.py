@@ -69,6 +69,10 @@ class Delivery:
             self._req.aborted = True
         self._end(None)
 
+    def fail(self, error: BaseException) -> None:
+        """Finish a request whose response could not even be started."""
+        self._end(Raised(error))
+
     def close_read(self, *, aborted: bool) -> None:
         """Close a body that somebody else has read, and finish the request."""
         if self._steps is not None:

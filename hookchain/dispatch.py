@@ -46,8 +46,16 @@ def run_phase(req: Request, phase: Phase) -> Steps[Settled]:
     Returns:
         The handler that did not let the request go on, with its answer; None where all did.
     """
+    choice = req.selection.runs[phase]
+    if choice.is_empty and "added_handlers" not in req.__dict__ and not _somebody_listens():
+        req.phase = phase  # what nobody registered costs nothing
+        return None
     run = yield from asked(req, phase)
     return (yield from call_run(req, run))
+
+
+def _somebody_listens() -> bool:
+    return bool(signals.phase_started.receivers or signals.phase_finished.receivers)
 
 
 def asked(req: Request, phase: Phase) -> Steps[Run | Raised]:

@@ -54,6 +54,11 @@ class Choice(Generic[T]):
         self._variants: dict[tuple[bool, ...], T] = {}
         self.fixed = self._variant((False,) * len(self.conditional))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is called, whatever the conditions say."""
+        return not self.conditional and not self.fixed
+
     def _variant(self, holding: tuple[bool, ...]) -> T:
         variant = self._variants.get(holding)
         if variant is None:

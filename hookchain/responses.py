@@ -52,7 +52,7 @@ def status_response(req: Request, status: int | HTTPException) -> Response:
 
 
 def _page(error: HTTPException) -> Response:
-    response = Response(error.get_body(), error.code or 500, error.get_headers())
+    response = error.get_response()
     response.headers.pop("Content-Length", None)
     return response
 

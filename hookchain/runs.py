@@ -135,6 +135,10 @@ class Run:
         self.segments = tuple(Segment(group, runs_all=runs_all) for group in groups)
         self.observed = tuple(Segment(group, runs_all=runs_all, observed=True) for group in groups)
 
+    def __bool__(self) -> bool:
+        """Tell whether anything is called."""
+        return bool(self.handlers)
+
     def one_by_one(self, *, observed: bool) -> tuple[Segment, ...]:
         """Return a segment for each handler, for phases in which one may not stop the others."""
         runs_all = self.phase.policy is not Policy.RUN_FIRST

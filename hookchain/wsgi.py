@@ -52,8 +52,12 @@ class WSGIChain:
         caller.context.run(current.set, req)
         steps = cycle(req)
         response = drive(steps, None, caller)
-        start_response(response.status, list(response.headers))
         delivery = Delivery(req, response, steps, caller)
+        try:
+            start_response(response.status, list(response.headers))
+        except BaseException as error:
+            delivery.fail(error)
+            raise
         wrapper: Callable[[SentFile], Iterable[bytes]] | None = environ.get("wsgi.file_wrapper")
         if wrapper is not None and isinstance(response.response, FileBody):
             return wrapper(SentFile(req, delivery, response.response))
@@ -93,7 +97,10 @@ def request_of(environ: WSGIEnvironment, max_body: int | None = None) -> Request
 
 
 def _text(value: str) -> str:
-    return decode(value.encode("latin-1"))
+    try:
+        return decode(value.encode("latin-1"))
+    except UnicodeEncodeError:  # a server that has decoded it already, against PEP 3333
+        return value
 
 
 def _server_of(environ: WSGIEnvironment) -> tuple[str, int | None] | None:
