@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -88,7 +89,7 @@ class FileResponse(Response):
         headers = [
             ("Content-Type", content_type),
             ("Content-Length", str(info.st_size)),
-            ("Last-Modified", formatdate(_last_modified(info, now), usegmt=True)),
+            ("Last-Modified", _http_date(_last_modified(info, now))),
             ("ETag", _etag(info, coding)),
             ("Accept-Ranges", "bytes"),
         ]
@@ -111,6 +112,11 @@ class FileResponse(Response):
         self.body.close()
         self.response = []
         self.status_code = status
+
+
+@functools.lru_cache(maxsize=1024)
+def _http_date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
 
 
 def _last_modified(info: os.stat_result, now: float) -> int:
