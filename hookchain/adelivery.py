@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextvars import Context
-from typing import Any
+from typing import Any, cast
 
 from werkzeug.wrappers import Response
 
@@ -26,7 +26,9 @@ class AsyncDelivery:
     finishers run at once, and what is async as a task of the running loop, or on one of its own where none runs.
     """
 
-    def __init__(self, req: Request, response: Response, steps: Steps[None], threads: Threads, context: Context) -> None:
+    def __init__(
+        self, req: Request, response: Response, steps: Steps[None], threads: Threads, context: Context
+    ) -> None:
         """Take a response that ``steps`` wants to be sent."""
         self._req = req
         self._response = response
@@ -54,9 +56,8 @@ class AsyncDelivery:
         self._end(None)
 
     def _chunks(self) -> Iterator[str | bytes]:
-        body: Any = self._response.response
-        if not isinstance(body, AsyncIterable):
-            chunks = iter(body)
+        if not isinstance(self._response.response, AsyncIterable):
+            chunks: Any = iter(self._response.response)
             while True:
                 chunk = self._threads.context.run(next, chunks, None)
                 if chunk is None:
@@ -64,7 +65,7 @@ class AsyncDelivery:
                 yield chunk
         if _running_loop() is not None:
             raise RuntimeError("the body is async: read it with 'await response.aget_data()'")
-        iterator = body.__aiter__()
+        iterator = _achunks(self._response.response)
         while True:
             try:
                 yield thread_loop.run(iterator.__anext__(), self._context)
@@ -109,7 +110,7 @@ class AsyncDelivery:
             return None
         try:
             self._threads.context.run(self._response.close)
-        except Exception as error:  # noqa: BLE001 - reported by the cycle
+        except Exception as error:
             return Raised(error)
         return None
 
@@ -117,7 +118,7 @@ class AsyncDelivery:
         step, args = pending
         try:
             answer = await step.call(*args)
-        except BaseException as error:  # noqa: BLE001 - the cycle decides what becomes of it
+        except BaseException as error:
             answer = Raised(error)
         try:
             await adrive(steps, answer, self._threads)
@@ -160,7 +161,7 @@ class AsyncDelivery:
             return None
         try:
             await aclose()
-        except Exception as error:  # noqa: BLE001 - reported by the cycle
+        except Exception as error:
             return Raised(error)
         return None
 
@@ -192,7 +193,7 @@ class AsyncResponse(Response):
 
 async def _achunks(body: Any) -> AsyncIterator[str | bytes]:
     if isinstance(body, AsyncIterable):
-        async for chunk in body:
+        async for chunk in cast("AsyncIterable[str | bytes]", body):
             yield chunk
     else:
         for chunk in body:

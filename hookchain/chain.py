@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
-from collections.abc import AsyncIterable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -168,8 +168,10 @@ class HookChain(Registry):
         Raises:
             CompileError: something is wrong; ``problems`` lists all of it.
         """
-        if self._plan is not None:
-            return
+        if self._plan is None:
+            self._plan = self._compiled()
+
+    def _compiled(self) -> Plan:
         tree = Tree(self, closed=self.closed)
         problems = problems_of(tree, self)
         if problems:
@@ -177,14 +179,13 @@ class HookChain(Registry):
         for registry in self.walk():
             registry.state.compiled = True
         self.files = file_handlers(self.settings)
-        self._plan = Plan(tree)
+        return Plan(tree)
 
     @property
     def plan(self) -> Plan:
         """The compiled chain; compiles it where that has not been done."""
         if self._plan is None:
-            self.compile()
-        assert self._plan is not None
+            self._plan = self._compiled()
         return self._plan
 
     def problems(self) -> list[Problem]:
@@ -292,7 +293,7 @@ class HookChain(Registry):
     # --- seeing and testing
 
     @contextmanager
-    def replaced(self, handler: Reference, fake: HandlerFunction) -> Iterator[None]:
+    def replaced(self, handler: Reference, fake: HandlerFunction) -> Generator[None, None, None]:
         """Put a fake in the place of a handler for a while; for tests, also after the chain has been compiled.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from .exceptions import DeclarationError, did_you_mean
 from .handlers import Handler, HandlerFunction, caller_origin
@@ -90,7 +90,7 @@ class SectionOptions:
     challenge: tuple[str, ...] | None = None
     public: bool = False
     without: tuple[Reference, ...] = ()
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
     @property
     def guards(self) -> bool:
@@ -140,13 +140,13 @@ def make_options(given: Mapping[str, Any]) -> SectionOptions:
 
 
 def _check_challenge(challenge: object) -> tuple[str, ...]:
-    values = (challenge,) if isinstance(challenge, str) else challenge
-    if not isinstance(values, Collection) or not values:
+    if not isinstance(challenge, Collection) or not challenge:
         raise DeclarationError(f"challenge={challenge!r}: write challenge='Basic realm=\"ops\"', or several in a list")
+    values = (challenge,) if isinstance(challenge, str) else tuple(cast("Collection[object]", challenge))
     for value in values:
         if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value.strip():
             raise DeclarationError(f"challenge={value!r} can't be sent in a header; write 'Basic realm=\"ops\"'")
-    return tuple(values)
+    return tuple(map(str, values))
 
 
 def as_references(name: str, value: References) -> tuple[Reference, ...]:
@@ -207,6 +207,8 @@ def make_error_document(statuses: Collection[Any], target: Any) -> ErrorDocument
         if isinstance(status, bool) or not isinstance(status, int) or status not in ERROR_STATUSES:
             raise DeclarationError(f"error_document({status!r}): error documents are for statuses from 400 to 599")
     if not isinstance(target, str | Handler):
-        raise DeclarationError(f"error_document target {target!r}: give a URI that starts with '/', a text or a handler")
+        raise DeclarationError(
+            f"error_document target {target!r}: give a URI that starts with '/', a text or a handler"
+        )
     origin = target.origin if isinstance(target, Handler) else caller_origin()
     return ErrorDocument(frozenset(map(int, statuses)) or ERROR_STATUSES, target, origin)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from contextvars import Context
-from typing import Any
+from typing import Any, cast
 
 from werkzeug.wrappers import Response
 
-from .drivers import Finished, InContext, drive, thread_loop
 from .dispatch import Steps
+from .drivers import Finished, InContext, drive, thread_loop
 from .exceptions import AsyncHandlerError
 from .file_response import FileBody
 from .request import Request
@@ -19,7 +19,7 @@ from .results import Raised
 
 
 class Delivery:
-    """The body of a response as a WSGI iterable; its end or ``close()``, whichever comes first, finishes the request."""
+    """The body of a response as a WSGI iterable; its end or ``close()``, whichever is first, finishes the request."""
 
     def __init__(self, req: Request, response: Response, steps: Steps[None], caller: InContext) -> None:
         """Take a response that ``steps`` wants to be sent."""
@@ -86,7 +86,7 @@ class Delivery:
         answer: Any = outcome
         try:
             self._close_body()
-        except Exception as error:  # noqa: BLE001 - reported by the cycle
+        except Exception as error:
             answer = answer or Raised(error)
         try:
             drive(steps, answer, self._caller)
@@ -144,9 +144,10 @@ class SentFile:
 
 
 def _encoded(body: Any, context: Context) -> Iterator[bytes]:
+    chunks: Iterable[str | bytes] = body
     if isinstance(body, AsyncIterable):
-        body = _on_thread_loop(body, context)
-    return (chunk.encode() if isinstance(chunk, str) else chunk for chunk in body)
+        chunks = _on_thread_loop(cast("AsyncIterable[str | bytes]", body), context)
+    return (chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks)
 
 
 def _on_thread_loop(body: AsyncIterable[str | bytes], context: Context) -> Iterator[str | bytes]:

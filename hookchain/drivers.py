@@ -76,7 +76,7 @@ def call_here(step: Step, args: tuple[Any, ...]) -> Any:
     """Call a sync step in this thread and context."""
     try:
         return step.call(*args)
-    except BaseException as error:  # noqa: BLE001 - the cycle decides what becomes of it
+    except BaseException as error:
         return Raised(error)
 
 
@@ -150,7 +150,7 @@ class InContext(Here):
             return super().__call__(step, args)
         try:
             return thread_loop.run(_awaited(step, args), self.context)
-        except BaseException as error:  # noqa: BLE001 - as above
+        except BaseException as error:
             return Raised(error)
 
 
@@ -173,7 +173,7 @@ class Threads:
         """Run a function in a worker thread; what it sets is there afterwards, and the other way round.
 
         Returns:
-            What it returned, and the cancellation that arrived meanwhile: a thread can't be stopped, so it is waited for.
+            What it returned, and the cancellation that arrived meanwhile: a thread can't be stopped, it is waited for.
         """
         carry(contextvars.copy_context(), self.context.run)
         future = asyncio.get_running_loop().run_in_executor(None, self.context.run, function)
@@ -183,10 +183,14 @@ class Threads:
                 await asyncio.shield(future)
             except asyncio.CancelledError as error:
                 cancelled = error
-            except BaseException:  # noqa: BLE001 - raised below, by result()
+            except BaseException:
                 break
-        carry(self.context, lambda function, *args: function(*args))
+        carry(self.context, _apply)
         return future.result(), cancelled
+
+
+def _apply(function: Callable[..., T], *args: Any) -> T:
+    return function(*args)
 
 
 _MISSING: Any = object()
@@ -225,7 +229,7 @@ async def adrive(steps: Steps[Any], answer: Any, threads: Threads) -> Any:
 async def _acall(step: Step, args: tuple[Any, ...]) -> Any:
     try:
         return await step.call(*args)
-    except BaseException as error:  # noqa: BLE001 - as above
+    except BaseException as error:
         return Raised(error)
 
 

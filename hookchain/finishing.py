@@ -105,7 +105,7 @@ def _finishers(req: Request, phase: Phase) -> Steps[list[Segment]]:
         run = req.selection.runs[phase].fixed
     observed = is_observed(req)
     segments = list(run.one_by_one(observed=observed))
-    for record in (records(req) if phase is Phase.LOG else (req,)):
+    for record in records(req) if phase is Phase.LOG else (req,):
         if "added_handlers" in record.__dict__:
             segments.extend(Run(phase, record.added_handlers.get(phase, [])).one_by_one(observed=observed))
     return segments

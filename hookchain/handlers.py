@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from pathlib import Path
 from types import CodeType
@@ -145,10 +145,14 @@ async def _start_async_pair(handler: Handler, function: Callable[..., AsyncGener
 
 def plain_callable(function: HandlerFunction) -> HandlerFunction:
     """Return what is called in the end: an object's bound ``__call__``, or the function as it is."""
-    if inspect.isroutine(function) or isinstance(function, functools.partial | type):
+    if _is_plain(function):
         return function
     bound: HandlerFunction = getattr(function, "__call__")  # noqa: B004, B009 - wanted is the method, not whether it is there
     return bound
+
+
+def _is_plain(function: object) -> bool:
+    return inspect.isroutine(function) or isinstance(function, functools.partial | type)
 
 
 def check_callable(function: object, what: str, arguments: int) -> None:
@@ -192,7 +196,7 @@ def origin_of(function: object) -> str:
     function = inspect.unwrap(function) if callable(function) else function
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None:
-        code = getattr(getattr(type(function), "__call__", None), "__code__", None)
+        code = getattr(getattr(type(function), "__call__", None), "__code__", None)  # noqa: B004 - the method is wanted
     if isinstance(code, CodeType):
         return f"{code.co_filename}:{code.co_firstlineno}"
     return caller_origin()
@@ -200,7 +204,9 @@ def origin_of(function: object) -> str:
 
 def caller_origin() -> str:
     """Return "file:line" of the nearest caller outside of this package."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and str(Path(frame.f_code.co_filename).parent) == _PACKAGE:
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    place = ""
+    for frame, line in traceback.walk_stack(None):
+        place = f"{frame.f_code.co_filename}:{line}"
+        if str(Path(frame.f_code.co_filename).parent) != _PACKAGE:
+            break
+    return place

@@ -28,7 +28,7 @@ from .responses import (
 from .results import Outcome, Raised, full_response
 from .runs import Function
 
-CLOSE = Function(lambda response: response.close())
+CLOSE = Function(Response.close)
 """Closes a response that is not sent after all."""
 
 

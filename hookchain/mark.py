@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from .declarations import Filter
-from .phases import PHASE_NAMES
 from .registry import MARKS
 from .scopes import Location
 
@@ -36,7 +34,11 @@ class Marker:
         """Mark a function, and return it unchanged; used bare or called."""
         if callable(location) and not scope_and_order:
             return self._mark(location, None, {})
-        return lambda function: self._mark(function, location, scope_and_order)
+
+        def decorate(function: F) -> F:
+            return self._mark(function, location, scope_and_order)
+
+        return decorate
 
     def _mark(self, function: F, location: Any, options: dict[str, Any]) -> F:
         marks = (*getattr(function, MARKS, ()), (self._phase, location, options))
@@ -60,7 +62,20 @@ cleanup = Marker("cleanup")
 input_filter = Marker("input_filter")
 output_filter = Marker("output_filter")
 
-__all__ = [  # noqa: PLE0604 - the names are those of the phases
-    *PHASE_NAMES,
-    *(kind.value for kind in Filter),
+__all__ = [
+    "access",
+    "authen",
+    "authz",
+    "cleanup",
+    "content",
+    "fixup",
+    "header_parser",
+    "init",
+    "input_filter",
+    "log",
+    "map_to_storage",
+    "output_filter",
+    "post_read_request",
+    "trans",
+    "type",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Self
 
 
 class Policy(enum.Enum):
@@ -118,7 +119,8 @@ class Phase(enum.Enum):
     directive: str | None
     summary: str
 
-    def __new__(cls, value: str, policy: Policy, hook: str, directive: str | None, summary: str) -> Phase:
+    def __new__(cls, value: str, policy: Policy, hook: str, directive: str | None, summary: str) -> Self:
+        """Make a member whose value is the lower-case name that decorators use."""
         member = object.__new__(cls)
         member._value_ = value
         member.policy = policy

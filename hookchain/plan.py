@@ -43,7 +43,12 @@ class Choice(Generic[T]):
     blocking = True
 
     def __init__(
-        self, nodes: Sequence[Node], relevant: Callable[[Node], bool], build: Callable[[Sequence[Node]], T], *, early: bool = False
+        self,
+        nodes: Sequence[Node],
+        relevant: Callable[[Node], bool],
+        build: Callable[[Sequence[Node]], T],
+        *,
+        early: bool = False,
     ) -> None:
         """Find out which nodes' conditions matter here; ``early`` leaves out what is known from HEADER_PARSER on."""
         self._nodes = tuple(node for node in nodes if not node.conditions or relevant(node))
@@ -69,9 +74,7 @@ class Choice(Generic[T]):
 
     def call(self, req: Request) -> T:
         """Ask the conditions; what they raise passes."""
-        return self._variant(
-            tuple(all(condition(req) for condition in node.conditions) for node in self.conditional)
-        )
+        return self._variant(tuple(all(condition(req) for condition in node.conditions) for node in self.conditional))
 
     def everything(self) -> T:
         """Return the value where every condition holds."""
@@ -165,7 +168,9 @@ def _documents_of(nodes: Sequence[Node]) -> tuple[ErrorDocument, ...]:
     return tuple(
         document
         for node in reversed(nodes)
-        for document in sorted(reversed(node.error_documents), key=lambda document: document.statuses == ERROR_STATUSES)
+        for is_for_all in (False, True)
+        for document in reversed(node.error_documents)
+        if (document.statuses == ERROR_STATUSES) is is_for_all
     )
 
 
@@ -230,7 +235,9 @@ class Plan:
         """Find what applies, without a request."""
         candidates = [node for prefix in paths.prefixes(path) for node in self._by_prefix.get(prefix, ())]
         nodes = sorted((node for node in candidates if node.covers(path, method, host)), key=lambda node: node.key)
-        others = _other_methods(candidates, path, method, host) if self._uses_methods else frozenset()
+        others: frozenset[str] = frozenset()
+        if self._uses_methods:
+            others = _other_methods(candidates, path, method, host)
         key = (tuple(nodes), others)
         selection = self._selections.get(key)
         if selection is None:
@@ -284,9 +291,7 @@ class Plan:
 
 def switches_off(node: Node, entry: Entry) -> bool:
     """Tell whether a node's ``without`` names this entry of an outer node."""
-    return entry.node.key < node.key and any(
-        refers_to(reference, entry.handler) for reference in node.options.without
-    )
+    return entry.node.key < node.key and any(refers_to(reference, entry.handler) for reference in node.options.without)
 
 
 def _innermost(nodes: Sequence[Node], option: str, default: Any) -> Any:
@@ -316,7 +321,9 @@ def _constraints(entries: Collection[Entry]) -> dict[Entry, frozenset[Entry]]:
     by_name: dict[object, list[Entry]] = {}
     for entry in entries:
         by_name.setdefault(entry.handler.name, []).append(entry)
-    constrained = [entry for entry in entries if entry.declaration.before or entry.declaration.after or entry.declaration.requires]
+    constrained = [
+        entry for entry in entries if entry.declaration.before or entry.declaration.after or entry.declaration.requires
+    ]
     for entry in constrained:
         for reference in (*entry.declaration.after, *entry.declaration.requires):
             for other in referred(reference, entries, by_name):
@@ -329,7 +336,9 @@ def _constraints(entries: Collection[Entry]) -> dict[Entry, frozenset[Entry]]:
     return {entry: frozenset(others) for entry, others in earlier.items()}
 
 
-def referred(reference: Any, entries: Collection[Entry], by_name: Mapping[object, Collection[Entry]]) -> Collection[Entry]:
+def referred(
+    reference: Any, entries: Collection[Entry], by_name: Mapping[object, Collection[Entry]]
+) -> Collection[Entry]:
     """Return the entries that a name or function stands for."""
     if isinstance(reference, str):
         return by_name.get(reference, ())
@@ -342,7 +351,7 @@ def _other_methods(candidates: Iterable[Node], path: str, method: str, host: str
     for node in candidates:
         if any(entry.kind is Phase.CONTENT for entry in node.entries):
             methods = [around.scope.methods for around in node.lineage() if around.scope.methods is not None]
-            allowed = frozenset.intersection(*methods) if methods else frozenset()
+            allowed: frozenset[str] = frozenset[str].intersection(*methods) if methods else frozenset()
             if method not in allowed and any(node.covers(path, other, host) for other in allowed):
                 found |= allowed
     return frozenset(found)

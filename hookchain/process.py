@@ -22,7 +22,6 @@ from .phases import Phase
 from .request import Request
 from .responses import set_status
 from .results import DONE, OK, Outcome, Raised, body_response
-from .runs import Settled
 
 Ended: TypeAlias = Outcome | Success | None
 

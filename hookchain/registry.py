@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from os import PathLike
 from types import ModuleType
 from typing import Any, Literal, TypeAlias, TypeVar, overload
@@ -16,8 +16,6 @@ from .declarations import (
     Declaration,
     ErrorDocument,
     Filter,
-    Kind,
-    Reference,
     References,
     SectionOptions,
     as_order,
@@ -26,7 +24,7 @@ from .declarations import (
     make_options,
 )
 from .exceptions import AlreadyCompiledError, DeclarationError, did_you_mean
-from .handlers import Handler, caller_origin, check_callable, name_of, origin_of
+from .handlers import Handler, caller_origin, check_callable
 from .order import Order
 from .phases import INIT, PHASE_NAMES, Phase
 from .request import Request
@@ -52,8 +50,8 @@ class State:
         """Refuse a registration that comes too late."""
         if self.compiled:
             raise AlreadyCompiledError(
-                f"{what} at {caller_origin()}: the chain {self.chain!r} has been compiled, at its first request or by compile(); "
-                "register everything before, at import time"
+                f"{what} at {caller_origin()}: the chain {self.chain!r} has been compiled, at its first request or by "
+                "compile(); register everything before, at import time"
             )
 
 
@@ -103,9 +101,10 @@ class PhaseDecorator:
         if callable(location) and not options:
             self._registry.register(self._phase, location)
             return location
+        place: Any = location
 
         def decorate(function: F) -> F:
-            self._registry.register(self._phase, function, location, **options)
+            self._registry.register(self._phase, function, place, **options)
             return function
 
         return decorate
@@ -278,10 +277,12 @@ class Registry:
 
         return decorate
 
-    def _register_filter(self, kind: Filter, function: Callable[..., Any], location: Any, given: dict[str, Any]) -> None:
+    def _register_filter(
+        self, kind: Filter, function: Callable[..., Any], location: Any, given: dict[str, Any]
+    ) -> None:
         check_callable(function, kind.value, 2)
         handler = Handler(function, None, name=given.pop("name", None), blocking=given.pop("blocking", True))
-        ordering = {
+        ordering: dict[str, Any] = {
             "order": as_order(given.pop("order", Order.MIDDLE)),
             **{key: as_references(key, given.pop(key, ())) for key in ("before", "after", "requires")},
             "allow_duplicate": given.pop("allow_duplicate", False),
@@ -497,13 +498,10 @@ def _scope_of(what: str, location: Location | None, keywords: dict[str, Any]) ->
     return make_scope(location, **keywords)
 
 
-def _flat_statuses(given: tuple[Any, ...]) -> list[Any]:
+def _flat_statuses(given: Iterable[Any]) -> list[Any]:
     flat: list[Any] = []
     for item in given:
-        if isinstance(item, Collection) and not isinstance(item, str):
-            flat.extend(item)
-        else:
-            flat.append(item)
+        flat += [item] if isinstance(item, str) or not isinstance(item, Iterable) else item
     return flat
 
 
@@ -522,18 +520,3 @@ def _public_names(source: object) -> list[str]:
     names = [name for cls in reversed(classes) for name in vars(cls)]
     own = vars(source) if hasattr(source, "__dict__") and not isinstance(source, type) else {}
     return list(dict.fromkeys([*names, *own]))
-
-
-__all__ = [
-    "Included",
-    "Kind",
-    "MARKS",
-    "PhaseDecorator",
-    "Reference",
-    "Registry",
-    "Section",
-    "State",
-    "name_of",
-    "origin_of",
-    "same_declaration",
-]

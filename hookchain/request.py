@@ -7,6 +7,7 @@ import binascii
 import io
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -200,7 +201,7 @@ class Request(SansIORequest):
     _resolved_path: str | None = None
     refusal: Any = None
     _finished_at: float | None = None
-    _unparsed_uri: str | None = None
+    raw_uri: str | None = None
 
     def __init__(
         self,
@@ -236,7 +237,7 @@ class Request(SansIORequest):
         self.headers = Headers() if headers is None else headers
         self.remote_addr = remote_addr
         self.start_time = time.time()
-        self._started = time.perf_counter()
+        self.started = time.perf_counter()
         self._make_body = make_body
         self._take_path(path)
 
@@ -287,8 +288,8 @@ class Request(SansIORequest):
     @property
     def unparsed_uri(self) -> str:
         """The request target as the client sent it, where the server tells it; else put together again."""
-        if self._unparsed_uri is not None:
-            return self._unparsed_uri
+        if self.raw_uri is not None:
+            return self.raw_uri
         query = self.query_string.decode("ascii")
         return encode(self.root_path + self._path) + ("?" + query if query else "")
 
@@ -358,7 +359,7 @@ class Request(SansIORequest):
     @property
     def duration(self) -> float:
         """Seconds from the start to the last byte; until then, so far."""
-        return (time.perf_counter() if self._finished_at is None else self._finished_at) - self._started
+        return (time.perf_counter() if self._finished_at is None else self._finished_at) - self.started
 
     def mark_finished(self) -> None:
         """Take the time of the last byte."""
@@ -512,6 +513,7 @@ class Request(SansIORequest):
         return await self.chain.arun(self)
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ASCII = "".join(map(chr, range(128)))
 _POSITION = {phase: position for position, phase in enumerate(Phase)}
 _LONGEST_CREDENTIALS = 8192
@@ -554,13 +556,20 @@ def follow_up(req: Request, path: str, query: str, *, method: str | None = None)
     Source: httpd ``internal_internal_redirect`` (modules/http/http_request.c).
     """
     new = Request(
-        method or req.method, req.scheme, req.server, req.root_path, path, query.encode(), req.headers, req.remote_addr
+        method or req.method,
+        req.scheme,
+        req.server,
+        req.root_path,
+        path,
+        query.encode(),
+        req.headers,
+        req.remote_addr,
+        make_body=lambda: req.body,
     )
-    new._make_body = lambda: req.body  # noqa: SLF001
     new.protocol, new.native, new.chain, new.app = req.protocol, req.native, req.chain, req.app
     new.has_body = req.has_body
     new.trace = req.trace
-    new.start_time, new._started = req.start_time, req._started  # noqa: SLF001
+    new.start_time, new.started = req.start_time, req.started
     for name in _SHARED:
         setattr(new, name, getattr(req, name))
     new.env.update({f"REDIRECT_{name}": value for name, value in req.env.items()})
@@ -580,6 +589,6 @@ def _parse_basic(token: str) -> Authorization | None:
     except (binascii.Error, ValueError):
         return None
     username, colon, password = text.partition(":")
-    if not colon or any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
+    if not colon or _CONTROL.search(text):
         return None
     return Authorization("basic", {"username": username, "password": password})

@@ -8,7 +8,7 @@ import inspect
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from werkzeug.datastructures import Headers
 from werkzeug.sansio.response import Response as SansIOResponse
@@ -81,19 +81,15 @@ def outcome_of(answer: object, *, with_body: bool) -> Outcome:
     Raises:
         UnusableAnswerError: the answer means nothing here.
     """
-    if isinstance(answer, Result):
+    if isinstance(answer, Result) or (with_body and isinstance(answer, InternalRedirect)):
         return answer
     if isinstance(answer, int):
         return valid_status(answer)
     if isinstance(answer, SansIOResponse):
         return full_response(answer)
     if isinstance(answer, tuple):
-        return _response_of_tuple(answer)
-    if with_body:
-        if isinstance(answer, InternalRedirect):
-            return answer
-        return body_response(answer)
-    return _refuse(answer)
+        return _response_of_tuple(cast("tuple[object, ...]", answer))
+    return body_response(answer) if with_body else _refuse(answer)
 
 
 def valid_status(value: object) -> int:
@@ -136,8 +132,10 @@ def body_response(body: object) -> Response:
     """
     if isinstance(body, dict | list):
         return Response(json.dumps(body), mimetype="application/json")
-    if isinstance(body, str | bytes | bytearray | memoryview):
-        return _untyped(body if isinstance(body, str | bytes) else bytes(body))
+    if isinstance(body, str | bytes):
+        return _untyped(body)
+    if isinstance(body, bytearray | memoryview):
+        return _untyped(bytes(cast("bytearray", body)))
     if isinstance(body, Iterator | AsyncIterator):
         return _untyped(body)
     return _refuse(body)
@@ -162,21 +160,15 @@ def _refuse(answer: object) -> Response:
 
 
 def _response_of_tuple(answer: tuple[object, ...]) -> Response:
-    body: object
-    status: object = None
-    headers: object = None
-    match answer:
-        case (body, Headers() | Mapping() | list() | tuple() as headers):
-            pass
-        case (body, status):
-            pass
-        case (body, status, headers):
-            pass
-        case _:
-            raise UnusableAnswerError(
-                f"a tuple of {len(answer)} is no answer; it is (body, status), (body, headers) or (body, status, headers)"
-            )
-    response = _response_of_body(body)
+    if len(answer) not in {2, 3}:
+        raise UnusableAnswerError(
+            f"a tuple of {len(answer)} is no answer; it is (body, status), (body, headers) or (body, status, headers)"
+        )
+    status: object = answer[1]
+    headers: object = answer[2] if answer[2:] else None
+    if len(answer) == 2 and isinstance(status, Headers | Mapping | list | tuple):  # noqa: PLR2004
+        status, headers = None, answer[1]
+    response = _response_of_body(answer[0])
     if status is not None:
         _set_status(response, status)
     if headers is not None:

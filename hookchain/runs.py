@@ -70,7 +70,7 @@ class Segment:
         for handler in self.handlers:
             try:
                 answer = handler.call(req)
-            except BaseException as error:  # noqa: BLE001 - the cycle decides what becomes of it
+            except BaseException as error:
                 return handler, Raised(error)
             if answer is not None and answer is not DECLINED and answer is not goes_on:
                 return handler, answer
@@ -81,7 +81,7 @@ class Segment:
         for handler in self.handlers:
             try:
                 answer = await handler.call(req)
-            except BaseException as error:  # noqa: BLE001 - as above
+            except BaseException as error:
                 return handler, Raised(error)
             if answer is not None and answer is not DECLINED and answer is not goes_on:
                 return handler, answer
@@ -92,7 +92,7 @@ class Segment:
             started = time.perf_counter()
             try:
                 answer = handler.call(req)
-            except BaseException as error:  # noqa: BLE001 - as above
+            except BaseException as error:
                 answer = Raised(error)
             observe(req, handler, answer, time.perf_counter() - started)
             if not self._goes_on(answer):
@@ -104,7 +104,7 @@ class Segment:
             started = time.perf_counter()
             try:
                 answer = await handler.call(req)
-            except BaseException as error:  # noqa: BLE001 - as above
+            except BaseException as error:
                 answer = Raised(error)
             observe(req, handler, answer, time.perf_counter() - started)
             if not self._goes_on(answer):
@@ -175,5 +175,5 @@ def send(signal: Any, req: Request, **arguments: object) -> None:
     """Send a signal; what a receiver does never changes the request."""
     try:
         signal.send(req.chain, request=req, **arguments)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         log_error(req, f"a receiver of the signal {signal.name}", error)

@@ -62,7 +62,7 @@ class Scope:
 
     def describe(self) -> str:
         """Return the scope as people would write it; empty for the empty one."""
-        parts = []
+        parts: list[str] = []
         if self.location is not None:
             parts.append(self.location + (" (exact)" if self.exact else ""))
         if self.pattern is not None:
@@ -70,9 +70,8 @@ class Scope:
         for name, names in (("methods", self.methods), ("hosts", self.hosts)):
             if names is not None:
                 parts.append(f"{name}={','.join(sorted(names))}")
-        for name in ("directory", "files", "endpoint"):
-            if getattr(self, name) is not None:
-                parts.append(f"{name}={getattr(self, name)}")
+        rest = {"directory": self.directory, "files": self.files, "endpoint": self.endpoint}
+        parts.extend(f"{name}={value}" for name, value in rest.items() if value is not None)
         if self.when is not None:
             parts.append(f"when={getattr(self.when, '__qualname__', repr(self.when))}")
         return " ".join(parts)
@@ -131,18 +130,22 @@ def _check_location(location: object, *, exact: bool) -> tuple[str | None, re.Pa
         return _check_prefix(location, exact=exact), None
     if exact:
         raise DeclarationError("exact=True goes with a location that is a path")
-    if location is not None and not (isinstance(location, re.Pattern) and isinstance(location.pattern, str)):
+    pattern: Any = location
+    if location is not None and not (isinstance(location, re.Pattern) and isinstance(pattern.pattern, str)):
         raise DeclarationError(
-            f"location {location!r} is neither a path nor a compiled regular expression of text: write '/admin' or re.compile(...)"
+            f"location {location!r} is neither a path nor a compiled regular expression of text: "
+            "write '/admin' or re.compile(...)"
         )
-    return None, location
+    return None, pattern
 
 
 def _check_prefix(location: str, *, exact: bool) -> str:
-    for sign, hint in (("<", "re.compile(r'/users/(?P<name>[^/]+)')"), ("{", "re.compile(r'/users/(?P<name>[^/]+)')")):
+    hint = "re.compile(r'/users/(?P<name>[^/]+)')"
+    for sign in "<{":
         if sign in location:
             raise DeclarationError(
-                f"location {location!r} holds {sign!r}: a location is a path prefix, no route; for parts that vary give {hint}"
+                f"location {location!r} holds {sign!r}: a location is a path prefix, no route; "
+                f"for parts that vary give {hint}"
             )
     if not location.startswith("/"):
         raise DeclarationError(f"location {location!r} does not start with '/': write {'/' + location!r}")
@@ -175,7 +178,7 @@ def _check_methods(methods: str | Collection[str] | None) -> frozenset[str] | No
 def _check_hosts(hosts: str | Collection[str] | None) -> frozenset[str] | None:
     if hosts is None:
         return None
-    names = set()
+    names: set[str] = set()
     for host in _several("hosts", hosts):
         name = canonical_host(host)
         if name is None or "*" in name:

@@ -45,7 +45,7 @@ def make_settings(given: Mapping[str, Any]) -> Settings:
     Raises:
         DeclarationError: there is no such setting, or a value is none that it takes.
     """
-    values = {}
+    values: dict[str, Any] = {}
     for name, value in given.items():
         check = _CHECKS.get(name)
         if check is None:

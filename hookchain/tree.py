@@ -224,7 +224,9 @@ class Tree:
         swapped = {
             entry: dataclasses.replace(
                 entry,
-                handler=Handler(function, entry.handler.phase, name=entry.handler.name, blocking=entry.handler.blocking),
+                handler=Handler(
+                    function, entry.handler.phase, name=entry.handler.name, blocking=entry.handler.blocking
+                ),
             )
             for entry, function in fakes.items()
         }
@@ -244,8 +246,4 @@ class Tree:
 
     def covering(self, path: str, method: str, host: str | None) -> Iterator[Node]:
         """Yield every node that covers a request; the slow way, for checks and explanations."""
-        return (
-            node
-            for node in self.nodes
-            if node.prefix in paths.prefixes(path) and node.covers(path, method, host)
-        )
+        return (node for node in self.nodes if node.prefix in paths.prefixes(path) and node.covers(path, method, host))

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from .body import RequestBody
+from .cycle import cycle
 from .delivery import Delivery, SentFile
 from .drivers import InContext, drive
 from .exceptions import HookChainError
@@ -23,7 +24,6 @@ from .handlers import Handler
 from .paths import decode, encode
 from .phases import Phase
 from .request import Request, current
-from .cycle import cycle
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -91,7 +91,7 @@ def request_of(environ: WSGIEnvironment, max_body: int | None = None) -> Request
     )
     req.native = environ
     req.protocol = environ.get("SERVER_PROTOCOL", "HTTP/1.1")
-    req._unparsed_uri = environ.get("REQUEST_URI") or environ.get("RAW_URI")  # noqa: SLF001
+    req.raw_uri = environ.get("REQUEST_URI") or environ.get("RAW_URI")
     req.has_body = environ.get("CONTENT_LENGTH", "0") not in {"", "0"} or "HTTP_TRANSFER_ENCODING" in environ
     return req
 
