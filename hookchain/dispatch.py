@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from . import signals
 from .error_log import log_error
-from .exceptions import ResultError
+from .exceptions import HookChainError, ResultError
 from .handlers import Handler
 from .phases import Phase
 from .plan import Choice
@@ -77,7 +77,7 @@ def has_handlers(req: Request, run: Run | Raised) -> bool:
 def call_run(req: Request, run: Run | Raised) -> Steps[Settled]:
     """Call the handlers of a run, like ``run_phase``."""
     if isinstance(run, Raised):
-        return CONDITION, run
+        return CONDITION, Raised(condition_error(run.error))
     return (yield from announced(req, run.phase, _call_all(req, run)))
 
 
@@ -180,6 +180,15 @@ def outcome_of_exception(req: Request, who: str, error: BaseException) -> Outcom
             send(signals.got_exception, req, exception=error)
     req.exception = error
     return error
+
+
+def condition_error(error: BaseException) -> BaseException:
+    """Return what a condition's exception counts as: a failure, even where Werkzeug's would be an answer."""
+    if not isinstance(error, HTTPException):
+        return error
+    failure = HookChainError(f"a section's when raised {error!r}; it answers true or false, to refuse is for handlers")
+    failure.__cause__ = error
+    return failure
 
 
 def note_left_out(req: Request, phase: Phase, reason: str) -> None:

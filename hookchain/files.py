@@ -137,7 +137,7 @@ class FileService:
         Returns:
             True for GET and HEAD of a file that may be sent.
         """
-        if req.method not in {"GET", "HEAD"}:
+        if req.unparsed_method not in {"GET", "HEAD"}:
             return False
         place = self._current(req)
         return place.is_file or self._find_index(req, place) is not None
@@ -157,7 +157,7 @@ class FileService:
         Source:
             httpd ``default_handler`` (server/core.c) and mod_dir; a folder without index is 404, as missing things are.
         """
-        if req.method not in _METHODS:
+        if req.unparsed_method not in _METHODS:
             raise MethodNotAllowed(_allowed(req))
         if req.method == "OPTIONS":
             return _options(req)

@@ -38,6 +38,8 @@ def finish(first: Request) -> Steps[BaseException | None]:
         An exception that is more than a failure (KeyboardInterrupt and the like), to be raised when all ran.
     """
     first.mark_finished()
+    for record in records(first):
+        record.take_outcome_of(first)
     serious = [
         (yield from _log(first)),
         (yield from _second_halves(first)),

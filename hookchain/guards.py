@@ -16,6 +16,7 @@ from .dispatch import (
     call_segments,
     choose,
     conclude,
+    condition_error,
     has_handlers,
     note_left_out,
     outcome_of_exception,
@@ -40,7 +41,7 @@ def guards(req: Request) -> Steps[Outcome | None]:
     """
     guard = yield from choose(req, req.selection.guard)
     if isinstance(guard, Raised):
-        return outcome_of_exception(req, "a section's when", guard.error)
+        return outcome_of_exception(req, "a section's when", condition_error(guard.error))
     req.guard = guard
     if (yield from _passed_before(req, guard)):
         return None

@@ -113,6 +113,7 @@ class Selection:
         guard: how requests are guarded.
         documents: the error documents, innermost first.
         output_filters: in order.
+        input_filters: likewise.
         other_methods: methods of content handlers for the same path that do not take this method.
     """
 
@@ -124,7 +125,7 @@ class Selection:
         self.guard = Choice(nodes, _has_say_in_guards, plan.guard_of)
         self.documents = Choice(nodes, lambda node: bool(node.error_documents), _documents_of)
         self.output_filters = self._filter_choice(plan, Filter.OUTPUT)
-        self._input_filters = self._filter_choice(plan, Filter.INPUT)
+        self.input_filters = self._filter_choice(plan, Filter.INPUT)
         self._options = Choice(nodes, lambda node: bool(node.options.options), _options_of)
 
     def _run_choice(self, plan: Plan, phase: Phase) -> Choice[Run]:
@@ -145,14 +146,6 @@ class Selection:
     def options(self, req: Request) -> Mapping[str, Any]:
         """Return the merged ``options`` mappings."""
         return self._options.call(req)
-
-    def input_filters(self, req: Request) -> list[Callable[[Any], Any]]:
-        """Return the input filters, each waiting for the stream to wrap."""
-        return [_bind_filter(handler, req) for handler in self._input_filters.call(req)]
-
-
-def _bind_filter(handler: Handler, req: Request) -> Callable[[Any], Any]:
-    return lambda stream: handler.call(req, stream)
 
 
 def _has_say_in(kind: Kind, node: Node) -> bool:

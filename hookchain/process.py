@@ -5,6 +5,7 @@ Source: httpd ``ap_process_request_internal`` (server/request.c) and ``ap_invoke
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TypeAlias
@@ -25,10 +26,13 @@ from .results import DONE, OK, Outcome, Raised, body_response
 
 Ended: TypeAlias = Outcome | Success | None
 
+BAD_LENGTH = "hookchain.process.content_length"
 BAD_PATH = "hookchain.paths.normalise"
 NO_TRACE = "hookchain.process.trace"
 NOTHING_THERE = "hookchain.process.not_found"
 TOO_LARGE = "hookchain.process.max_body"
+
+_LENGTH = re.compile(r"[0-9]{1,18}\Z")
 
 
 def process(req: Request) -> Steps[Outcome | Success]:
@@ -67,7 +71,7 @@ def _post_read_request(req: Request) -> Steps[Ended]:
     settled = yield from run_phase(req, Phase.POST_READ_REQUEST)
     if settled is not None:
         return conclude(req, Phase.POST_READ_REQUEST, settled)
-    return _refused_path(req)
+    return _refused_path(req) or _refused_length(req)
 
 
 def _refused_path(req: Request) -> Ended:
@@ -75,6 +79,16 @@ def _refused_path(req: Request) -> Ended:
         return None
     req.decided_by = BAD_PATH
     log_refusal(req, str(req.path_error))
+    return HTTPStatus.BAD_REQUEST
+
+
+def _refused_length(req: Request) -> Ended:
+    # A server that hands such a length over and one in front of it may not agree where the body ends.
+    length = req.headers.get("Content-Length") if req.has_body else None
+    if not length or _LENGTH.match(length):
+        return None
+    req.decided_by = BAD_LENGTH
+    log_refusal(req, "Content-Length is no number of bytes")
     return HTTPStatus.BAD_REQUEST
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
+import inspect
 import io
 import json
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import quote
@@ -151,6 +153,7 @@ class Request(SansIORequest):
         endpoint: the route's name, in places that have routes.
         response: the response, from CONTENT on.
         native: the framework's own request object, or None.
+        environ: the WSGI environ, or None.
         chain: the chain that handles it.
         decided_by: the name of the handler that ended the phase cycle, or None.
         exception: the exception that ended the request, or None.
@@ -159,6 +162,7 @@ class Request(SansIORequest):
         aborted: whether the server told that the client went away.
         trace: what ran and what it answered, or None where nobody wants to know.
         protocol: such as "HTTP/1.1".
+        unparsed_method: the method as the client sent it; "get" is guarded like GET, and gets no file.
         start_time: seconds since the epoch.
 
     Source: httpd ``request_rec`` (include/httpd.h); mod_python's manual, "Request object".
@@ -180,6 +184,8 @@ class Request(SansIORequest):
     endpoint: Any = None
     response: Response | None = None
     native: Any = None
+    environ: dict[str, Any] | None = None
+    bridge: Callable[[Coroutine[Any, Any, bytes]], bytes] | None = None
     chain: ChainProtocol
     decided_by: str | None = None
     exception: BaseException | None = None
@@ -230,6 +236,7 @@ class Request(SansIORequest):
             make_body: makes the body when it is first asked for.
         """
         self.method = method.upper()
+        self.unparsed_method = method
         self.scheme = scheme
         self.server = server
         self.root_path = root_path.rstrip("/")
@@ -361,6 +368,11 @@ class Request(SansIORequest):
         """Seconds from the start to the last byte; until then, so far."""
         return (time.perf_counter() if self._finished_at is None else self._finished_at) - self.started
 
+    def take_outcome_of(self, first: Request) -> None:
+        """See what became of the request that this record is part of."""
+        self.bytes_sent, self.aborted, self.exception = first.bytes_sent, first.aborted, first.exception
+        self._finished_at = first._finished_at
+
     def mark_finished(self) -> None:
         """Take the time of the last byte."""
         self._finished_at = time.perf_counter()
@@ -409,8 +421,13 @@ class Request(SansIORequest):
     def body(self) -> RequestBody:
         """The request's body."""
         body = self._make_body()
-        for wrap in self.selection.input_filters(self):
-            body.add_filter(wrap)
+        for handler in self.selection.input_filters.call(self):
+            wrap = functools.partial(handler.call, self)
+            if inspect.isasyncgenfunction(handler.call):
+                body.add_async_filter(wrap)
+            else:
+                body.add_filter(wrap)
+        body.bridge = self.bridge
         return body
 
     @property
@@ -556,7 +573,7 @@ def follow_up(req: Request, path: str, query: str, *, method: str | None = None)
     Source: httpd ``internal_internal_redirect`` (modules/http/http_request.c).
     """
     new = Request(
-        method or req.method,
+        method or req.unparsed_method,
         req.scheme,
         req.server,
         req.root_path,
@@ -567,6 +584,7 @@ def follow_up(req: Request, path: str, query: str, *, method: str | None = None)
         make_body=lambda: req.body,
     )
     new.protocol, new.native, new.chain, new.app = req.protocol, req.native, req.chain, req.app
+    new.environ, new.bridge = req.environ, req.bridge
     new.has_body = req.has_body
     new.trace = req.trace
     new.start_time, new.started = req.start_time, req.started

@@ -20,8 +20,26 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ADDED = frozenset({"set-cookie", "vary", "www-authenticate", "link", "cache-control", "warning", "via"})
 # What is no longer true when a filter has replaced the body (httpd's content filters unset the same).
 SAID_OF_THE_BODY = ("Content-Length", "Content-Range", "Accept-Ranges", "ETag", "Last-Modified", "Content-MD5")
-_BAD_VALUE = re.compile(r"[\x00\r\n]")
+_BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, section 5.5: no control character but the tab
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+
+
+class NoBody:
+    """A body of no bytes that still closes the one it stands for."""
+
+    def __init__(self, body: object) -> None:
+        """Keep the body that is not sent."""
+        self.body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield nothing."""
+        return iter(())
+
+    def close(self) -> None:
+        """Close the body that is not sent."""
+        close = getattr(self.body, "close", None)
+        if close is not None:
+            close()
 
 
 class BadHeaderError(ValueError):
@@ -110,6 +128,8 @@ def set_type(response: Response, req: Request) -> None:
 def complete_length(response: Response) -> int | None:
     """Return the length of a body that is there as a whole, in bytes; None for a stream."""
     body = response.response
+    if isinstance(body, NoBody):
+        return 0
     if isinstance(body, Sequence):
         return sum(len(chunk.encode() if isinstance(chunk, str) else chunk) for chunk in body)
     return None
@@ -145,24 +165,6 @@ def finalise(response: Response, req: Request) -> None:
     check_headers(headers)
 
 
-class NoBody:
-    """A body of no bytes that still closes the one it stands for."""
-
-    def __init__(self, body: object) -> None:
-        """Keep the body that is not sent."""
-        self.body = body
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield nothing."""
-        return iter(())
-
-    def close(self) -> None:
-        """Close the body that is not sent."""
-        close = getattr(self.body, "close", None)
-        if close is not None:
-            close()
-
-
 def drop_body(response: Response) -> None:
     """Send no body; the one that was there is closed when the response is."""
     body = response.response
@@ -173,13 +175,13 @@ def check_headers(headers: Headers) -> None:
     """Refuse headers that would break the response apart.
 
     Raises:
-        BadHeaderError: a name is no token, or a value holds CR, LF, NUL or what latin-1 can't say.
+        BadHeaderError: a name is no token, or a value holds CR, LF, NUL, another control character or what latin-1 can't say.
     """
     for name, value in headers:
         if not _TOKEN.match(name):
             raise BadHeaderError(f"the response header name {name!r} can't be sent")
         if _BAD_VALUE.search(value):
-            raise BadHeaderError(f"the value of the response header {name} holds CR, LF or NUL")
+            raise BadHeaderError(f"the value of the response header {name} holds CR, LF, NUL or another control character")
         try:
             value.encode("latin-1")
         except UnicodeEncodeError:

@@ -17,7 +17,7 @@ from werkzeug.wsgi import get_content_length, get_input_stream
 from .body import RequestBody
 from .cycle import cycle
 from .delivery import Delivery, SentFile
-from .drivers import InContext, drive
+from .drivers import InContext, drive, thread_loop
 from .exceptions import HookChainError
 from .file_response import FileBody
 from .handlers import Handler
@@ -47,6 +47,7 @@ class WSGIChain:
         """Process a request."""
         req = request_of(environ, self.chain.max_body)
         req.app = self._handler
+        req.bridge = lambda coroutine: thread_loop.run(coroutine, contextvars.copy_context())
         self.chain.begin(req)
         caller = InContext(contextvars.copy_context(), uses_loop=True)
         caller.context.run(current.set, req)
@@ -89,7 +90,7 @@ def request_of(environ: WSGIEnvironment, max_body: int | None = None) -> Request
         environ.get("REMOTE_ADDR"),
         make_body=lambda: _body_of(environ, max_body),
     )
-    req.native = environ
+    req.environ = environ
     req.protocol = environ.get("SERVER_PROTOCOL", "HTTP/1.1")
     req.raw_uri = environ.get("REQUEST_URI") or environ.get("RAW_URI")
     req.has_body = environ.get("CONTENT_LENGTH", "0") not in {"", "0"} or "HTTP_TRANSFER_ENCODING" in environ
@@ -155,11 +156,17 @@ class AppAnswer:
         except BaseException:
             _close(body)
             raise
-        status, headers = self.started
-        response = Response(status=status, headers=headers)
+        return self._with_body(body, chunks, [*self.written, *first])
+
+    def _with_body(self, body: Iterable[bytes], chunks: Iterator[bytes], early: list[bytes]) -> Response:
+        status, headers = self.started or ("500 Internal Server Error", [])
+        try:
+            response = Response(status=status, headers=headers)
+        except ValueError:  # a header that must not leave
+            _close(body)
+            raise
         if "content-type" not in {name.lower() for name, _ in headers}:
             response.headers.pop("Content-Type", None)
-        early = [*self.written, *first]
         response.response = body if isinstance(body, list | tuple) and not early else AppBody(early, chunks, body)
         return response
 
@@ -196,7 +203,7 @@ def app_environ(req: Request) -> WSGIEnvironment:
     Returns:
         A new environ.
     """
-    environ: WSGIEnvironment = dict(_first(req).native)
+    environ: WSGIEnvironment = dict(req.environ or {})
     path = req.path
     query = req.query_string.decode("ascii")
     target = encode(req.root_path + path) + ("?" + query if query else "")
@@ -214,18 +221,12 @@ def app_environ(req: Request) -> WSGIEnvironment:
     return environ
 
 
-def _first(req: Request) -> Request:
-    while req.prev is not None or req.main is not None:
-        req = req.prev or req.main or req
-    return req
-
-
 def _set_user(environ: WSGIEnvironment, req: Request) -> None:
     for key, value in (("REMOTE_USER", req.user), ("AUTH_TYPE", req.auth_type)):
         if value is None:
             environ.pop(key, None)
         else:
-            environ[key] = str(value)
+            environ[key] = str(value).encode().decode("latin-1")
 
 
 def _set_input(environ: WSGIEnvironment, req: Request) -> None:
