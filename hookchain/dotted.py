@@ -98,9 +98,7 @@ def _no_attribute(owner: object, said: str, name: str) -> _NotFoundError:
 def _no_module(parts: Sequence[str], siblings: Iterable[str]) -> _NotFoundError:
     *parents, last = parts
     nearest = nearest_name(last, siblings)
-    return _NotFoundError(
-        f"there is no module {'.'.join(parts)!r}", nearest and ".".join([*parents, nearest])
-    )
+    return _NotFoundError(f"there is no module {'.'.join(parts)!r}", nearest and ".".join([*parents, nearest]))
 
 
 def _submodules(module: ModuleType) -> list[str]:

@@ -246,11 +246,19 @@ class Plan:
 
     def ordered(self, kind: Kind, entries: Iterable[Entry]) -> list[Entry]:
         """Put entries of one phase in the order of calling."""
-        ranked = sorted(entries, key=_rank_outermost_first if _outermost_first(kind) else _rank_innermost_first)
+        ranked = self.ranked(kind, entries)
         if not any(entry in self._earlier for entry in ranked):
             return ranked
         among = set(ranked)
-        return arrange(ranked, lambda entry: self._earlier.get(entry, frozenset()) & among)
+        return arrange(ranked, lambda entry: self.earlier_than(entry) & among)
+
+    def ranked(self, kind: Kind, entries: Iterable[Entry]) -> list[Entry]:
+        """Put entries of one phase in the order that they have where none says ``before``, ``after`` or ``requires``."""
+        return sorted(entries, key=_rank_outermost_first if _outermost_first(kind) else _rank_innermost_first)
+
+    def earlier_than(self, entry: Entry) -> frozenset[Entry]:
+        """Return the entries of the same phase that must come before this one, where they are present."""
+        return self._earlier.get(entry, frozenset())
 
     def present(self, kind: Kind, nodes: Sequence[Node]) -> list[Entry]:
         """Return the entries of a phase in these nodes that no inner node's ``without`` switches off."""

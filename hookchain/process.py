@@ -28,9 +28,11 @@ Ended: TypeAlias = Outcome | Success | None
 
 BAD_LENGTH = "hookchain.process.content_length"
 BAD_PATH = "hookchain.paths.normalise"
-NO_TRACE = "hookchain.process.trace"
+TRACE = "hookchain.process.trace"
 NOTHING_THERE = "hookchain.process.not_found"
 TOO_LARGE = "hookchain.process.max_body"
+
+_SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 _LENGTH = re.compile(r"[0-9]{1,18}\Z")
 
@@ -120,12 +122,22 @@ def _map_to_storage(req: Request) -> Steps[Ended]:
         return None if settled[1] is OK else conclude(req, Phase.MAP_TO_STORAGE, settled)
     if req.path == "*":
         return DONE
-    if req.method == "TRACE" and not req.chain.trace_method:
-        req.decided_by = NO_TRACE
-        return HTTPStatus.METHOD_NOT_ALLOWED
+    if req.method == "TRACE" and not (req.chain.trace_method and req.app is not None):
+        return _trace(req)
     if req.chain.files is not None:
         return (yield from _default(req, req.chain.files.map_to_storage))
     return None
+
+
+def _trace(req: Request) -> Ended:
+    # Source: httpd ap_send_http_trace (modules/http/http_filters.c); RFC 9110, section 9.3.8, on what not to send back.
+    req.decided_by = TRACE
+    if not req.chain.trace_method:
+        return HTTPStatus.METHOD_NOT_ALLOWED
+    lines = [f"TRACE {req.unparsed_uri} {req.protocol}"]
+    lines += [f"{name}: {value}" for name, value in req.headers if name.lower() not in _SECRET]
+    req.response = Response("\r\n".join(lines) + "\r\n\r\n", content_type="message/http")
+    return DONE
 
 
 def _header_parser(req: Request) -> Steps[Ended]:

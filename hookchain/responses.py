@@ -89,7 +89,7 @@ def _add_needed_headers(req: Request, response: Response) -> None:
     location = req.headers_out.get("Location") if "headers_out" in req.__dict__ else None
     if location and (status in _REDIRECTS or status == HTTPStatus.CREATED):
         response.headers.setdefault("Location", location)
-    if status in {405, 501} and "Allow" not in response.headers and "allowed_methods" in req.__dict__:
+    if status in {405, 501} and "Allow" not in response.headers:
         response.headers["Allow"] = ", ".join(sorted(req.allowed_methods))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from werkzeug.test import EnvironBuilder
 
@@ -26,11 +27,22 @@ def make_request(path: str = "/", method: str = "GET", **options: Any) -> Reques
     remote_addr = options.pop("remote_addr", "127.0.0.1")
     user = options.pop("user", None)
     base = {"REMOTE_ADDR": remote_addr, **options.pop("environ_base", {})}
-    builder = EnvironBuilder(path, method=method, environ_base=base, **options)
+    builder = EnvironBuilder(path if path.startswith("http") else "/", method=method, environ_base=base, **options)
     try:
         environ = builder.get_environ()
     finally:
         builder.close()
+    if path.startswith("/"):
+        environ.update(_target(path, environ["QUERY_STRING"]))
     req = request_of(environ)
     req.user = user
     return req
+
+
+def _target(target: str, query: str) -> dict[str, str]:
+    # As a server reads it: a builder of URLs takes "//a" for a host, and what is no UTF-8 for something else.
+    path, mark, own_query = target.partition("?")
+    query = own_query if mark else query
+    raw = path + ("?" + query if query else "")
+    decoded = unquote_to_bytes(path).decode("latin-1")
+    return {"PATH_INFO": decoded, "QUERY_STRING": query, "REQUEST_URI": raw, "RAW_URI": raw}
