@@ -1,0 +1,111 @@
+"""Real HTTP servers, each in a process of its own, for as long as a test wants one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+START_SECONDS = 30.0
+
+_HERE = "127.0.0.1"
+
+
+class Server(NamedTuple):
+    """A server that listens.
+
+    Attributes:
+        name: which one, one of NAMES.
+        address: host and port.
+        output: a file with what it printed.
+    """
+
+    name: str
+    address: tuple[str, int]
+    output: Path
+
+
+def _werkzeug(target: str, port: int) -> list[str]:
+    return ["tests.servers.werkzeug_server", target, str(port)]
+
+
+def _gunicorn(*workers: str) -> Callable[[str, int], list[str]]:
+    return lambda target, port: ["gunicorn", "--bind", f"{_HERE}:{port}", "--log-level", "warning", *workers, target]
+
+
+def _granian(target: str, port: int) -> list[str]:
+    options = ["--interface", "wsgi", "--host", _HERE, "--port", str(port), "--blocking-threads", "8"]
+    return ["granian", *options, "--no-ws", "--log-level", "warning", target]
+
+
+_COMMANDS: Mapping[str, Callable[[str, int], list[str]]] = {
+    "werkzeug": _werkzeug,
+    "gunicorn sync": _gunicorn("--worker-class", "sync", "--workers", "8"),
+    "gunicorn gthread": _gunicorn("--worker-class", "gthread", "--workers", "1", "--threads", "8"),
+    "granian": _granian,
+}
+NAMES = tuple(_COMMANDS)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind((_HERE, 0))
+        return int(sock.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(name: str, target: str, output: Path, variables: Mapping[str, str]) -> Iterator[Server]:
+    """Start a server, wait until it listens, and stop it in the end.
+
+    Args:
+        name: one of NAMES.
+        target: ``module:app``.
+        output: a file for what the server prints.
+        variables: for the process, besides those of this one.
+    """
+    address = (_HERE, free_port())
+    command = [sys.executable, "-m", "tests.servers.without_privileges", *_COMMANDS[name](target, address[1])]
+    environment = {
+        **os.environ,
+        **variables,
+        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": "/",
+    }
+    with output.open("wb") as printed:
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, env=environment, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            _wait(process, address, output)
+            yield Server(name, address, output)
+        finally:
+            _stop(process)
+
+
+def _wait(process: subprocess.Popen[bytes], address: tuple[str, int], output: Path) -> None:
+    patience = time.monotonic() + START_SECONDS
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(address, timeout=1):
+            return
+        if process.poll() is not None or time.monotonic() > patience:
+            raise RuntimeError(f"the server does not listen: {output.read_text(errors='replace')}")
+        time.sleep(0.05)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+            return
