@@ -6,8 +6,9 @@ Source: ``security/RULES.md`` 6 and 10.
 from __future__ import annotations
 
 from .phases import Phase
-from .plan import Plan, Selection
+from .plan import Guard, Plan, Selection
 from .request import Request
+from .tree import Entry, Node
 
 _GUARDING = (Phase.ACCESS, Phase.AUTHEN, Phase.AUTHZ)
 
@@ -21,18 +22,25 @@ def guards_agree(plan: Plan, req: Request, path: str) -> bool:
         path: a canonical path that leads to the same file.
 
     Returns:
-        True where nothing guards the other path, or exactly what guards this one. Conditions count as if they held.
+        True where nothing guards the other path, or exactly what guards this one. When in doubt, a condition counts as
+        if it closed: guards under one apply, openings under one do not.
     """
     here = req.selection
     there = plan.find(path, req.method, plan.host_of(req))
     if here is there:
         return True
-    if not any(_handlers(there, phase) for phase in _GUARDING):
-        guard = there.guard.everything()
+    entries, guard = _strictest(plan, there)
+    if not any(entries):
         return guard.public or not guard.closed
-    same_handlers = all(_handlers(here, phase) == _handlers(there, phase) for phase in _GUARDING)
-    return same_handlers and here.guard.everything() == there.guard.everything()
+    return (entries, guard) == _strictest(plan, here) and _openings(here) == _openings(there)
 
 
-def _handlers(selection: Selection, phase: Phase) -> tuple[object, ...]:
-    return selection.runs[phase].everything().handlers
+def _strictest(plan: Plan, selection: Selection) -> tuple[list[list[Entry]], Guard]:
+    openings = _openings(selection)
+    nodes = [node for node in selection.nodes if node not in openings]
+    return [plan.entries_of(phase, nodes) for phase in _GUARDING], plan.guard_of(nodes)
+
+
+def _openings(selection: Selection) -> list[Node]:
+    """The sections that switch guards off under a condition."""
+    return [node for node in selection.nodes if node.conditions and (node.options.public or node.options.without)]
