@@ -15,34 +15,39 @@ def make_request(path: str = "/", method: str = "GET", **options: Any) -> Reques
     """Make a request as a server would.
 
     Args:
-        path: the request target, percent-encoded, with its query if any: "/a%20b?x=1".
+        path: the request target as a client sends it, percent-encoded, with its query if any: "/a%20b?x=1".
+            Nothing of it is tidied up, so that "//x" and "/a/../b" can be tried.
         method: such as "POST".
-        options: what Werkzeug's ``EnvironBuilder`` takes: ``headers``, ``data``, ``json``, ``query_string``,
-            ``content_type``, ``base_url``, ``environ_base`` (such as ``{"REMOTE_ADDR": "192.0.2.1"}``) and others;
-            ``remote_addr`` and ``user`` besides.
+        options: ``remote_addr`` and ``user``, the client's address and ``req.user``; ``host``, the Host header; ``body``,
+            another name for ``data``; and what Werkzeug's ``EnvironBuilder`` takes: ``headers``, ``data``, ``json``,
+            ``query_string``, ``content_type``, ``base_url``, ``environ_base`` and others.
 
     Returns:
         The request, for ``chain.handle(req)``.
+
+    Example:
+        >>> make_request("/a/../b%20c?x=1", headers={"Accept": "text/plain"}).path
+        '/b c'
     """
-    remote_addr = options.pop("remote_addr", "127.0.0.1")
     user = options.pop("user", None)
-    base = {"REMOTE_ADDR": remote_addr, **options.pop("environ_base", {})}
-    builder = EnvironBuilder(path if path.startswith("http") else "/", method=method, environ_base=base, **options)
+    raw_path, _, query = path.partition("?")
+    options["environ_base"] = {
+        "REMOTE_ADDR": options.pop("remote_addr", "127.0.0.1"),
+        **options.get("environ_base", {}),
+    }
+    if "body" in options:
+        options["data"] = options.pop("body")
+    host = options.pop("host", None)
+    builder = EnvironBuilder("/", method=method, **{"query_string": query, **options})
     try:
         environ = builder.get_environ()
     finally:
         builder.close()
-    if path.startswith("/"):
-        environ.update(_target(path, environ["QUERY_STRING"]))
+    query = environ["QUERY_STRING"]
+    environ["PATH_INFO"] = unquote_to_bytes(raw_path).decode("latin-1")
+    environ["REQUEST_URI"] = environ["RAW_URI"] = f"{raw_path}?{query}" if query else raw_path
+    if host is not None:
+        environ["HTTP_HOST"] = host
     req = request_of(environ)
     req.user = user
     return req
-
-
-def _target(target: str, query: str) -> dict[str, str]:
-    # As a server reads it: a builder of URLs takes "//a" for a host, and what is no UTF-8 for something else.
-    path, mark, own_query = target.partition("?")
-    query = own_query if mark else query
-    raw = path + ("?" + query if query else "")
-    decoded = unquote_to_bytes(path).decode("latin-1")
-    return {"PATH_INFO": decoded, "QUERY_STRING": query, "REQUEST_URI": raw, "RAW_URI": raw}
