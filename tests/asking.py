@@ -1,0 +1,105 @@
+"""Ways to send a request through a chain, and what came out: status, headers, body, and the record."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Any
+
+from werkzeug.datastructures import Headers
+
+from hookchain import HookChain
+from hookchain.request import Request
+from hookchain.testing import make_request
+
+
+@dataclasses.dataclass
+class Answer:
+    """What the client gets, and the record of the request that its finishers saw."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    req: Request
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+def by_handle(chain: HookChain, path: str = "/", method: str = "GET", **options: Any) -> Answer:
+    """Without a server, from sync code."""
+    req = make_request(path, method, **options)
+    response = chain.handle(req)
+    try:
+        body = response.get_data()
+    finally:
+        response.close()
+    return Answer(response.status_code, response.headers, body, req)
+
+
+def by_ahandle(chain: HookChain, path: str = "/", method: str = "GET", **options: Any) -> Answer:
+    """Without a server, on an event loop."""
+    req = make_request(path, method, **options)
+
+    async def ask() -> Answer:
+        response = await chain.ahandle(req)
+        try:
+            body = await response.aget_data()
+        finally:
+            await response.aclose()
+        return Answer(response.status_code, response.headers, body, req)
+
+    return asyncio.run(ask())
+
+
+def by_wsgi(chain: HookChain, path: str = "/", method: str = "GET", app: Any = None, **options: Any) -> Answer:
+    """As a server that speaks WSGI does."""
+    seen: list[Request] = []
+
+    def begin(req: Request) -> None:
+        req.user = options.get("user")
+        seen.append(req)
+        HookChain.begin(chain, req)
+
+    started: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        started.append((status, headers))
+
+    chain.begin = begin  # type: ignore[method-assign]
+    try:
+        environ = make_request(path, method, **options).environ
+        body = chain.wsgi(app)(environ, start_response)
+        try:
+            data = b"".join(body)
+        finally:
+            getattr(body, "close", lambda: None)()
+    finally:
+        del chain.begin
+    status, headers = started[-1]
+    return Answer(int(status[:3]), Headers(headers), data, seen[0])
+
+
+WAYS = {"handle": by_handle, "ahandle": by_ahandle, "wsgi": by_wsgi}
+
+
+def quiet(name: str | None = None, **options: Any) -> HookChain:
+    """Return a chain that writes no access log, as most tests want it."""
+    return HookChain(name, **{"access_log": False, **options})
+
+
+class Calls(list[Any]):
+    """Makes handlers that write down that they ran, and answer as told."""
+
+    def handler(self, name: str, answer: Any = None) -> Any:
+        """Return a handler."""
+
+        def call(req: Any) -> Any:
+            self.append(name)
+            if isinstance(answer, BaseException) or (isinstance(answer, type) and issubclass(answer, BaseException)):
+                raise answer
+            return answer
+
+        call.__qualname__ = name
+        return call
