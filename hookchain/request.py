@@ -280,7 +280,7 @@ class Request(SansIORequest):
         self._take_path(path)
         for name in ("full_path", "url", "base_url"):
             self.__dict__.pop(name, None)
-        if "selection" in self.__dict__:
+        if self.is_begun:
             self.selection = self.chain.select(self)
 
     @property
@@ -361,7 +361,12 @@ class Request(SansIORequest):
     @property
     def options(self) -> Mapping[str, Any]:
         """The ``options`` of the sections that apply, merged from the outside in."""
-        return self.selection.options(self)
+        return self.selection.options(self) if self.is_begun else {}
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a chain has taken the request."""
+        return "selection" in self.__dict__
 
     @property
     def duration(self) -> float:
@@ -421,7 +426,8 @@ class Request(SansIORequest):
     def body(self) -> RequestBody:
         """The request's body."""
         body = self._make_body()
-        for handler in self.selection.input_filters.call(self):
+        filters = self.selection.input_filters.call(self) if self.is_begun else ()
+        for handler in filters:
             wrap = functools.partial(handler.call, self)
             if inspect.isasyncgenfunction(handler.call):
                 body.add_async_filter(wrap)
