@@ -90,20 +90,33 @@ def async_met(step: Step) -> AsyncHandlerError:
     return AsyncHandlerError(message, handler=name, phase=None, origin=origin_of(step.call))
 
 
+class OwnLoop:
+    """An event loop that is closed when nobody holds it any more, as when its thread is over."""
+
+    def __init__(self) -> None:
+        """Make a loop."""
+        self.loop = asyncio.new_event_loop()
+
+    def __del__(self) -> None:
+        """Give back the loop's descriptors."""
+        self.loop.close()
+
+
 class ThreadLoop(threading.local):
     """The event loop of a serving thread, made when first needed and used for one request after the other."""
 
-    loop: asyncio.AbstractEventLoop | None = None
+    own: OwnLoop | None = None
 
     def run(self, awaitable: Awaitable[T], context: Context) -> T:
         """Run something to its end, with the values of a context."""
-        if self.loop is None or self.loop.is_closed():
-            self.loop = asyncio.new_event_loop()
+        if self.own is None:
+            self.own = OwnLoop()
 
         async def wait() -> T:
             return await awaitable
 
-        return self.loop.run_until_complete(self.loop.create_task(wait(), context=context))
+        loop = self.own.loop
+        return loop.run_until_complete(loop.create_task(wait(), context=context))
 
 
 thread_loop = ThreadLoop()

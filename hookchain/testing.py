@@ -18,9 +18,9 @@ def make_request(path: str = "/", method: str = "GET", **options: Any) -> Reques
         path: the request target as a client sends it, percent-encoded, with its query if any: "/a%20b?x=1".
             Nothing of it is tidied up, so that "//x" and "/a/../b" can be tried.
         method: such as "POST".
-        options: ``remote_addr`` and ``user``, the client's address and ``req.user``; ``host``, the Host header; ``body``,
-            another name for ``data``; and what Werkzeug's ``EnvironBuilder`` takes: ``headers``, ``data``, ``json``,
-            ``query_string``, ``content_type``, ``base_url``, ``environ_base`` and others.
+        options: ``remote_addr`` and ``user``, the client's address and ``req.user``; ``host``, the Host header;
+            ``body``, another name for ``data``; and what Werkzeug's ``EnvironBuilder`` takes: ``headers``, ``data``,
+            ``json``, ``query_string``, ``content_type``, ``base_url``, ``environ_base`` and others.
 
     Returns:
         The request, for ``chain.handle(req)``.
