@@ -141,6 +141,7 @@ def _send_no_body(response: FileResponse, status: int) -> None:
     for name in _BODY_HEADERS:
         response.headers.pop(name, None)
     if status != HTTPStatus.NOT_MODIFIED:
+        response.headers["Content-Type"] = "text/plain; charset=utf-8"
         response.headers["Content-Length"] = "0"
 
 

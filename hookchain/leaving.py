@@ -22,6 +22,7 @@ from .responses import (
     last_resort,
     merge_headers,
     own_copy,
+    set_default_type,
     set_type,
     status_response,
 )
@@ -47,16 +48,18 @@ def leave(first: Request, record: Request, ended: Success | Response) -> Steps[R
     response = yield from complete(record, made, success=isinstance(ended, Success))
     if isinstance(ended, Success) and not ended.is_apps:
         set_type(response, record)
+    elif not isinstance(ended, Success):
+        set_default_type(response)
     filtered = yield from _filter(first, record, response)
     if isinstance(filtered, BaseException):
         return filtered
     try:
-        finalise(filtered, record)
+        finalise(filtered, first)
     except BadHeaderError as error:
         yield CLOSE, (filtered,)
         outcome_of_exception(record, "the response", error)
         filtered = last_resort()
-        finalise(filtered, record)
+        finalise(filtered, first)
     _note_outcome(first, record, filtered)
     return filtered
 

@@ -16,6 +16,7 @@ from .request import Request
 from .results import FIRST_STATUS, LAST_STATUS, reason
 
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED})
+_TYPELESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ADDED = frozenset({"set-cookie", "vary", "www-authenticate", "link", "cache-control", "warning", "via"})
 # What is no longer true when a filter has replaced the body (httpd's content filters unset the same).
@@ -115,14 +116,23 @@ def set_status(response: Response, req: Request) -> None:
 
 
 def set_type(response: Response, req: Request) -> None:
-    """Give a response that has no Content-Type the one that TYPE found, else text if there is a body."""
-    if "Content-Type" not in response.headers:
-        if req.content_type_out is not None:
-            response.headers["Content-Type"] = req.content_type_out
-        elif complete_length(response) != 0 and response.status_code not in _BODILESS:
-            response.headers["Content-Type"] = "text/plain; charset=utf-8"
+    """Give a response that has no Content-Type the one that TYPE found, else text."""
+    if "Content-Type" not in response.headers and req.content_type_out is not None:
+        response.headers["Content-Type"] = req.content_type_out
+    set_default_type(response)
     if req.content_encoding_out is not None and "Content-Encoding" not in response.headers:
         response.headers["Content-Encoding"] = req.content_encoding_out
+
+
+def set_default_type(response: Response) -> None:
+    """Call a response text that says nothing else, an empty one too; a status that never has a body has no type.
+
+    Source: ``wsgiref.validate``; PEP 3333 leaves the type to the application.
+    """
+    if response.status_code in _TYPELESS:
+        response.headers.pop("Content-Type", None)
+    else:
+        response.headers.setdefault("Content-Type", "text/plain; charset=utf-8")
 
 
 def complete_length(response: Response) -> int | None:
@@ -140,7 +150,7 @@ def finalise(response: Response, req: Request) -> None:
 
     Args:
         response: changed in place.
-        req: the request that it answers, whose method decides about the body.
+        req: the request as the client sent it, whose method decides about the body; an error document's is GET.
 
     Raises:
         BadHeaderError: a header must not leave.
@@ -175,13 +185,14 @@ def check_headers(headers: Headers) -> None:
     """Refuse headers that would break the response apart.
 
     Raises:
-        BadHeaderError: a name is no token, or a value holds CR, LF, NUL, another control character or what latin-1 can't say.
+        BadHeaderError: a name is no token, or a value holds CR, LF, NUL, another control character or what latin-1
+            can't say.
     """
     for name, value in headers:
         if not _TOKEN.match(name):
             raise BadHeaderError(f"the response header name {name!r} can't be sent")
         if _BAD_VALUE.search(value):
-            raise BadHeaderError(f"the value of the response header {name} holds CR, LF, NUL or another control character")
+            raise BadHeaderError(f"the value of the response header {name} holds CR, LF, NUL or a control character")
         try:
             value.encode("latin-1")
         except UnicodeEncodeError:
