@@ -71,7 +71,8 @@ def status_response(req: Request, status: int | HTTPException) -> Response:
 
 
 def _page(error: HTTPException) -> Response:
-    response = error.get_response()
+    # One without a status says of itself that it is none to be sent.
+    response = (_exception_of(500) if error.code is None else error).get_response()
     response.headers.pop("Content-Length", None)
     return response
 
