@@ -32,8 +32,8 @@ class Marker:
 
     def __call__(self, location: Any = None, **scope_and_order: Any) -> Any:
         """Mark a function, and return it unchanged; used bare or called."""
-        if callable(location) and not scope_and_order:
-            return self._mark(location, None, {})
+        if callable(location):
+            return self._mark(location, None, scope_and_order)
 
         def decorate(function: F) -> F:
             return self._mark(function, location, scope_and_order)

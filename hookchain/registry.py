@@ -98,8 +98,8 @@ class PhaseDecorator:
 
     def __call__(self, location: Any = None, **options: Any) -> Any:
         """Register the decorated function, and return it unchanged; the arguments are those of ``register``."""
-        if callable(location) and not options:
-            self._registry.register(self._phase, location)
+        if callable(location):
+            self._registry.register(self._phase, location, **options)
             return location
         place: Any = location
 
@@ -267,8 +267,8 @@ class Registry:
         return self._filter_decorator(Filter.OUTPUT, location, scope_and_order)
 
     def _filter_decorator(self, kind: Filter, location: Any, options: dict[str, Any]) -> Any:
-        if callable(location) and not options:
-            self._register_filter(kind, location, None, {})
+        if callable(location):
+            self._register_filter(kind, location, None, options)
             return location
 
         def decorate(function: G) -> G:
