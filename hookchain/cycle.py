@@ -16,9 +16,10 @@ from werkzeug.wrappers import Response
 
 from . import signals
 from .dispatch import Steps, Success, outcome_of_exception
+from .error_log import log_refusal
 from .finishing import finish
 from .leaving import complete, leave
-from .process import content, look_up, process, status_of_content
+from .process import Ended, content, look_up, process, status_of_content
 from .redirects import follow, must_be_raised, settle
 from .request import Request
 from .responses import set_type, status_response
@@ -32,6 +33,9 @@ def _send(response: Response) -> None:
 
 SEND = Function(_send)
 """The step at which a driver gives the response to its caller."""
+
+MOST_SUBREQUESTS = 10
+"""Subrequests inside one another that one request may make (httpd's LimitInternalRecursion)."""
 
 
 def cycle(req: Request) -> Steps[None]:
@@ -81,11 +85,25 @@ def subrequest(req: Request) -> Steps[None]:
     Raises:
         BaseException: what no status can stand for.
     """
-    ended = yield from look_up(req)
+    ended: Ended
+    if is_nested_too_deep(req):
+        log_refusal(req, f"more than {MOST_SUBREQUESTS} subrequests inside one another")
+        ended = HTTPStatus.INTERNAL_SERVER_ERROR
+    else:
+        ended = yield from look_up(req)
     if isinstance(ended, BaseException) and not isinstance(ended, Exception):
         raise ended
     req.refusal = ended
     req.status = (yield from status_of_content(req)) if ended is None else _status_of(ended)
+
+
+def is_nested_too_deep(req: Request) -> bool:
+    """Tell whether a subrequest was made in too many others, as one that looks itself up is."""
+    depth, record = 0, req
+    while record.prev is not None or record.main is not None:
+        depth += record.prev is None
+        record = record.prev or record.main or record
+    return depth > MOST_SUBREQUESTS
 
 
 def _status_of(ended: Outcome | Success) -> int:

@@ -39,7 +39,7 @@ _LENGTH = re.compile(r"[0-9]{1,18}\Z")
 
 def process(req: Request) -> Steps[Outcome | Success]:
     """Run all phases that make a response."""
-    for step in _ALL:
+    for step in _ALL if req.main is None else _ALL_OF_SUBREQUEST:
         ended = yield from step(req)
         if ended is not None:
             return _done(req) if ended is DONE else ended
@@ -244,3 +244,5 @@ _ALL: tuple[Callable[[Request], Steps[Ended]], ...] = (
     _type,
     _fixup,
 )
+# What an internal redirect inside a subrequest runs (httpd's ap_process_request_internal asks for r->main).
+_ALL_OF_SUBREQUEST = tuple(step for step in _ALL if step is not _header_parser)

@@ -78,8 +78,9 @@ def follow(record: Request, outcome: Outcome | Success) -> Steps[tuple[Request, 
 def _next_record(record: Request, path: str, query: str, *, error_status: int | None) -> Request:
     is_error = error_status is not None
     following = follow_up(record, path, query, method="GET" if is_error else None)
-    following.prev, record.next = record, following
+    following.prev, record.next, following.main = record, following, record.main
     following.status = record.status if error_status is None else error_status
+    following.env["REDIRECT_STATUS"] = str(following.status)
     following.error_status = error_status
     following.selection = following.chain.select(following)
     return following
@@ -112,7 +113,7 @@ def _run_document(
     """The record and response of an error document; None in place of a response where it failed."""
     if isinstance(document.target, str) and not document.target.startswith("/"):
         return record, Success(_text_page(document.target, status))
-    _describe_error(record, status)
+    _describe_error(record)
     if isinstance(document.target, Handler):
         last = _next_record(record, record.path, record.query_string.decode("ascii"), error_status=status)
         last.__dict__["notes"], last.__dict__["env"] = record.notes, record.env
@@ -141,9 +142,8 @@ def _call_handler(record: Request, handler: Handler) -> Steps[Outcome | Success]
     return content_outcome(record, settled)
 
 
-def _describe_error(record: Request, status: int) -> None:
+def _describe_error(record: Request) -> None:
     # Passed on with REDIRECT_ in front, as httpd tells its error documents.
-    record.env.setdefault("STATUS", str(status))
     record.env.setdefault("URL", record.path)
     record.env.setdefault("QUERY_STRING", record.query_string.decode("ascii"))
     record.env.setdefault("REQUEST_METHOD", record.method)
