@@ -23,6 +23,8 @@ from .delivery import Delivery, as_response, async_body_met
 from .dispatch import Steps
 from .drivers import Finished, Here, InContext, Threads, adrive, drive
 from .exceptions import CompileError, DeclarationError, HookChainError, Problem, did_you_mean
+from .explain import explain
+from .explanation import Explanation
 from .handlers import HandlerFunction, check_callable
 from .paths import BadPathError, split_url
 from .phases import Phase
@@ -291,6 +293,23 @@ class HookChain(Registry):
         return guards_agree(self.plan, req, path)
 
     # --- seeing and testing
+
+    def explain(self, path: str, method: str = "GET", host: str | None = None) -> Explanation:
+        """Explain what applies to a request, phase by phase, as if each handler declined; nothing is called.
+
+        Args:
+            path: as a client sends it, percent-encoded, starting with "/"; or a URL.
+            method: such as "POST".
+            host: the value of the Host header; sections with ``hosts`` apply only where it is given.
+
+        Returns:
+            The Explanation. It prints as a table.
+
+        Raises:
+            CompileError: the chain is wrong.
+            ValueError: ``path`` does not start with "/".
+        """
+        return explain(self.plan, self.settings, self.files, path, method, host)
 
     @contextmanager
     def replaced(self, handler: Reference, fake: HandlerFunction) -> Generator[None, None, None]:
