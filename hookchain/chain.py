@@ -15,7 +15,8 @@ from . import signals
 from .access_log import AccessLog
 from .adelivery import AsyncDelivery, AsyncResponse
 from .agreement import guards_agree
-from .checks import problems_of
+from .checks import problems_of, warnings_of
+from .config import configure, read_file
 from .cycle import cycle, run_subrequest, subrequest
 from .declarations import Reference, References, make_options, reference_name, refers_to
 from .defaults import FileHandlers, file_handlers
@@ -162,6 +163,38 @@ class HookChain(Registry):
         """Whether the method TRACE is answered."""
         return self.settings.trace_method
 
+    # --- configuration
+
+    def configure(self, mapping: Mapping[str, Any]) -> None:
+        """Take settings, options, handlers and sections from a mapping, such as ``configure_file`` reads.
+
+        It adds to what is there; an option that was given before is given anew. All of it is applied, or nothing.
+
+        Args:
+            mapping: keys are those of the reference page "Configuration".
+
+        Raises:
+            ConfigError: a key or value is wrong; ``key`` says which, ``nearest`` what it may have been meant to be.
+            AlreadyCompiledError: the chain has been compiled.
+        """
+        self._configure(mapping, None)
+
+    def configure_file(self, path: str | os.PathLike[str]) -> None:
+        """Take settings, options, handlers and sections from a TOML file, like ``configure``.
+
+        Args:
+            path: the file. Paths inside that are not absolute count from its folder.
+
+        Raises:
+            ConfigError: likewise, or the file can't be read; ``file`` is its path.
+            AlreadyCompiledError: the chain has been compiled.
+        """
+        self._configure(read_file(path), os.fspath(path))
+
+    def _configure(self, mapping: Mapping[str, Any], file: str | None) -> None:
+        self.settings = configure(self, self.settings, mapping, file=file)
+        self.name = self.state.chain = self.label
+
     # --- compiling
 
     def compile(self) -> None:
@@ -193,6 +226,10 @@ class HookChain(Registry):
     def problems(self) -> list[Problem]:
         """Return everything that is wrong with the chain as it is declared now; empty where nothing is."""
         return problems_of(Tree(self, closed=self.closed), self)
+
+    def advice(self) -> list[Problem]:
+        """Return what is probably not meant as it was declared, such as handlers that can never be reached."""
+        return warnings_of(Tree(self, closed=self.closed), self)
 
     # --- a request
 

@@ -6,12 +6,14 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from .access_log import AccessLog
 from .config_entries import USE, function, made, namespace, parameters, used
-from .config_place import ORDER_KEYS, REGISTRATION_KEYS, Place, check_keys
+from .config_place import ORDER_KEYS, REGISTRATION_KEYS, Place, check_keys, table_of
 from .declarations import as_order, as_references
+from .exceptions import nearest_name
+from .order import Order
 from .scopes import make_scope
 
 
@@ -58,9 +60,9 @@ def keywords(given: Mapping[str, Any], place: Place) -> dict[str, Any]:
 
 def several(key: str, value: Any, place: Place) -> Any:
     """Return one or several names; they are checked where they are used."""
-    if not (isinstance(value, str | list | tuple | set | frozenset) or callable(value)):
-        raise place.error(f"{key}={value!r}: give one name or a list of names")
-    return value
+    if isinstance(value, str | list | tuple | set | frozenset) or callable(value):
+        return cast("Any", value)
+    raise place.error(f"{key}={value!r}: give one name or a list of names")
 
 
 def _scope(key: str, value: Any, place: Place) -> Any:
@@ -78,7 +80,11 @@ def _references(key: str, value: Any, place: Place) -> Any:
 
 
 def _order(key: str, value: Any, place: Place) -> Any:
-    del key, place
+    if isinstance(value, Order):
+        return value
+    ranks = [name.lower() for name in Order.__members__]
+    if str(value).lower() not in ranks:
+        raise place.error(f"{key}={value!r}: it is one of {', '.join(ranks)}", nearest_name(str(value).lower(), ranks))
     return as_order(value)
 
 
@@ -134,12 +140,13 @@ _READERS: Mapping[str, Callable[[str, Any, Place], Any]] = {
 
 def access_log(value: Any, place: Place) -> Any:
     """Return what the setting ``access_log`` takes; a table has the keywords of AccessLog, or names one."""
-    if not isinstance(value, Mapping):
+    table = table_of(value)
+    if table is None:
         return value
-    if USE in value:
+    if USE in table:
         return namespace(value, place)
-    check_keys(value, (*inspect.signature(AccessLog).parameters, USE), place)
-    given = dict(value)
+    check_keys(table, (*inspect.signature(AccessLog).parameters, USE), place)
+    given = dict(table)
     if "to" in given:
         given["to"] = place.path(given["to"])
     if "when" in given:

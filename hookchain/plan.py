@@ -184,7 +184,7 @@ class Plan:
     def __init__(self, tree: Tree) -> None:
         """Index the nodes by their location and the order constraints by entry."""
         self.tree = tree
-        self._earlier = _constraints(tree.entries)
+        self._earlier = constraints(tree.entries)
         self._by_prefix: dict[str, list[Node]] = {}
         for node in tree.nodes:
             self._by_prefix.setdefault(node.prefix, []).append(node)
@@ -316,7 +316,7 @@ def _rank_innermost_first(entry: Entry) -> tuple[Any, ...]:
     return (entry.declaration.order, not is_pattern, -segments, -index, entry.sequence)
 
 
-def _constraints(entries: Collection[Entry]) -> dict[Entry, frozenset[Entry]]:
+def constraints(entries: Collection[Entry]) -> dict[Entry, frozenset[Entry]]:
     """For each entry that has such, the entries of the same phase that come before it."""
     earlier: dict[Entry, set[Entry]] = {}
     by_name: dict[object, list[Entry]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -54,6 +55,12 @@ def make_settings(given: Mapping[str, Any]) -> Settings:
     return Settings(**values)
 
 
+@functools.cache
+def usual_access_log() -> AccessLog:
+    """Return what ``access_log=True`` stands for: one for all chains, to be told from what somebody gave."""
+    return AccessLog()
+
+
 def _folder(name: str, value: Any) -> str | None:
     if value is None:
         return None
@@ -90,7 +97,7 @@ def _file_names(name: str, value: Any) -> tuple[str, ...]:
 
 def _access_log(name: str, value: Any) -> AccessLog | None:
     del name
-    return AccessLog.from_option(value)
+    return usual_access_log() if value is True else AccessLog.from_option(value)
 
 
 _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
