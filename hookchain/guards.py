@@ -6,9 +6,11 @@ where nobody decided.
 
 from __future__ import annotations
 
+import itertools
 from http import HTTPStatus
 
 from .dispatch import (
+    CONDITION,
     Steps,
     announced,
     asked,
@@ -41,15 +43,15 @@ def guards(req: Request) -> Steps[Outcome | None]:
     """
     guard = yield from choose(req, req.selection.guard)
     if isinstance(guard, Raised):
-        return outcome_of_exception(req, "a section's when", condition_error(guard.error))
-    req.guard = guard
-    if (yield from _passed_before(req, guard)):
-        return None
+        return conclude(req, Phase.ACCESS, (CONDITION, Raised(condition_error(guard.error))))
     access = yield from asked(req, Phase.ACCESS)
+    req.applied = guard, access
+    if (yield from _passed_before(req, guard, access)):
+        return None
     settled = yield from call_run(req, access)
     refusal = None if settled is None else conclude(req, Phase.ACCESS, settled)
     if guard.satisfy == "any":
-        if refusal is None and has_handlers(req, access):
+        if refusal is None and has_handlers(req, access) and not _is_shut(guard):
             req.guard_passed = True
             return None
         if req.exception is not None:
@@ -61,7 +63,11 @@ def guards(req: Request) -> Steps[Outcome | None]:
     return outcome
 
 
-def _passed_before(req: Request, guard: Guard) -> Steps[bool]:
+def _is_shut(guard: Guard) -> bool:
+    return guard.closed and not guard.public and not guard.guarded
+
+
+def _passed_before(req: Request, guard: Guard, access: Run | Raised) -> Steps[bool]:
     # Exactly the same sections applied to the record that this one comes from; then its user is kept. A subrequest is
     # asked what a path would pass, so there the record itself must have passed.
     origin = req.prev or req.main
@@ -69,10 +75,11 @@ def _passed_before(req: Request, guard: Guard) -> Steps[bool]:
         return False
     if origin is req.main and not origin.guard_passed:
         return False
-    before: Guard | Raised | None = origin.guard
-    if before is None:
-        before = yield from choose(origin, origin.selection.guard)
-    if before is not guard:
+    if origin.applied is None:  # refused before it was asked, and now its error document
+        before = (yield from choose(origin, origin.selection.guard)), (yield from asked(origin, Phase.ACCESS))
+    else:
+        before = origin.applied
+    if before[0] is not guard or before[1] is not access:
         return False
     req.user, req.auth_type, req.authen_ran = origin.user, origin.auth_type, origin.authen_ran
     req.guard_passed = origin.guard_passed
@@ -85,7 +92,7 @@ def _user(req: Request, guard: Guard, refusal: Outcome | None) -> Steps[Outcome 
     authen = yield from asked(req, Phase.AUTHEN)
     authz = yield from asked(req, Phase.AUTHZ)
     if not (guard.guarded or has_handlers(req, authen) or has_handlers(req, authz)):
-        if refusal is None and guard.closed and not guard.public:
+        if refusal is None and _is_shut(guard):
             return _refuse(req, NOT_GUARDED, HTTPStatus.FORBIDDEN, "the chain is closed and nothing guards this path")
         return refusal
     if refusal is not None:
@@ -128,8 +135,8 @@ def _authz_any(req: Request, run: Run | Raised) -> Steps[Outcome | None]:
 
 
 def _authz_all(req: Request, run: Run) -> Steps[Outcome | None]:
-    added = req.added_handlers.get(Phase.AUTHZ, []) if "added_handlers" in req.__dict__ else []
-    for handler in (*run.handlers, *added):
+    added = req.added_handlers.setdefault(Phase.AUTHZ, [])
+    for handler in itertools.chain(run.handlers, added):  # a handler may add more
         settled = yield from call_segments(req, Run(Phase.AUTHZ, (handler,)))
         if settled is None:
             req.decided_by = handler.name

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from .plan import Guard, Selection
+    from .results import Raised
+    from .runs import Run
 
 
 class TraceEntry(NamedTuple):
@@ -201,7 +203,7 @@ class Request(SansIORequest):
     error_status: int | None = None
     may_skip_guards: bool = True
     has_body: bool = False
-    guard: Guard | None = None
+    applied: tuple[Guard, Run | Raised] | None = None
     guard_passed: bool = False
     _file_refusal: int | None = None
     _resolved_path: str | None = None
@@ -541,7 +543,7 @@ _ASCII = "".join(map(chr, range(128)))
 _POSITION = {phase: position for position, phase in enumerate(Phase)}
 _LONGEST_CREDENTIALS = 8192
 _REWRITING = (Phase.POST_READ_REQUEST, Phase.TRANS)
-_SHARED = ("second_halves", "cleanups", "err_headers_out")
+_SHARED = ("second_halves", "cleanups")
 
 current: ContextVar[Request] = ContextVar("hookchain.request")
 
@@ -574,7 +576,7 @@ def follow_up(req: Request, path: str, query: str, *, method: str | None = None)
         method: where it is not the same.
 
     Returns:
-        A record that shares the body, what is to be finished, and the headers of every response.
+        A record that shares the body and what is to be finished.
 
     Source: httpd ``internal_internal_redirect`` (modules/http/http_request.c).
     """
