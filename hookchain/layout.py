@@ -29,7 +29,7 @@ _GAP = "  "
 _BLANK: Line = ()
 _HEAD: Cells = ("PHASE", "HANDLER", "SECTION", "DECLARED AT")
 _NOTHING = "-"
-_NARROWEST = 20
+_NARROWEST = 10
 
 
 class _Entry(NamedTuple):
