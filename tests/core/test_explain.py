@@ -635,20 +635,6 @@ def test_an_order_that_is_held_already_changes_nothing(order, left_out):
     assert merged(order, [item for item in order if item not in left_out]) == list(order)
 
 
-SCOPES = st.fixed_dictionaries(
-    {},
-    optional={
-        "location": st.sampled_from(["/", "/a", "/a/b", "/c", re.compile("/b"), re.compile("(?P<x>a)/?$")]),
-        "methods": st.sampled_from(["GET", "POST", ["GET", "PUT"]]),
-        "hosts": st.sampled_from(["a.org", ["b.org", "localhost"]]),
-        "when": st.sampled_from("XYZ").map(header_is_set),
-    },
-)
-PHASES = st.sampled_from([phase for phase in Phase if phase is not Phase.MAP_TO_STORAGE])
-UNGUARDED = PHASES.filter(lambda phase: phase not in {Phase.AUTHEN, Phase.AUTHZ})
-PATHS = st.sampled_from(["/", "/a", "/a/", "/a/b", "/a//b/c", "/c", "/%61/./b", "/d", "/../a"])
-
-
 class header_is_set:  # noqa: N801 - it stands for a function
     """A condition that a request fulfils or not."""
 
@@ -663,6 +649,20 @@ class header_is_set:  # noqa: N801 - it stands for a function
 
     def __hash__(self):
         return hash(self.name)
+
+
+SCOPES = st.fixed_dictionaries(
+    {},
+    optional={
+        "location": st.sampled_from(["/", "/a", "/a/b", "/c", re.compile("/b"), re.compile("(?P<x>a)/?$")]),
+        "methods": st.sampled_from(["GET", "POST", ["GET", "PUT"]]),
+        "hosts": st.sampled_from(["a.org", ["b.org", "localhost"]]),
+        "when": st.sampled_from("XYZ").map(header_is_set),
+    },
+)
+PHASES = st.sampled_from([phase for phase in Phase if phase is not Phase.MAP_TO_STORAGE])
+UNGUARDED = PHASES.filter(lambda phase: phase not in {Phase.AUTHEN, Phase.AUTHZ})
+PATHS = st.sampled_from(["/", "/a", "/a/", "/a/b", "/a//b/c", "/c", "/%61/./b", "/d", "/../a"])
 
 
 @st.composite
