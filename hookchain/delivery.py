@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from contextvars import Context
 from typing import Any, cast
@@ -14,7 +13,7 @@ from .drivers import Finished, InContext, drive, thread_loop
 from .exceptions import AsyncHandlerError
 from .file_response import FileBody
 from .request import Request
-from .responses import complete_length
+from .responses import complete_length, own_copy
 from .results import Raised
 
 
@@ -167,6 +166,6 @@ def async_body_met(req: Request) -> AsyncHandlerError:
 
 def as_response(response: Response, body: Iterable[bytes]) -> Response:
     """Return the response with another body, for callers without a server."""
-    sent = copy.copy(response)
+    sent = own_copy(response)
     sent.response = body
     return sent

@@ -40,16 +40,12 @@ def finish(first: Request) -> Steps[BaseException | None]:
     first.mark_finished()
     for record in records(first):
         record.take_outcome_of(first)
-    serious = [
-        (yield from _log(first)),
-        (yield from _second_halves(first)),
-        (yield from _cleanups(first)),
-        (yield from _cleanup_phase(first)),
-        (yield from _second_halves(first)),
-    ]
-    if first.cleanups:
-        serious.append((yield from _cleanups(first)))
-    yield CLOSE_BODY, (first,)
+    serious = [(yield from _log(first))]
+    serious += yield from _leftovers(first)
+    serious.append((yield from _cleanup_phase(first)))
+    serious += yield from _leftovers(first)  # what CLEANUP handlers have left behind
+    if "body" in first.__dict__:
+        yield CLOSE_BODY, (first,)
     if signals.request_finished.receivers:
         send(signals.request_finished, first)
     return next((error for error in serious if error is not None), None)
@@ -113,9 +109,19 @@ def _finishers(req: Request, phase: Phase) -> Steps[list[Segment]]:
     return segments
 
 
+def _leftovers(first: Request) -> Steps[list[BaseException | None]]:
+    """Run second halves, then registered cleanups; nothing is made for a request that has neither."""
+    serious: list[BaseException | None] = []
+    if "second_halves" in first.__dict__:
+        serious.append((yield from _second_halves(first)))
+    if "cleanups" in first.__dict__:
+        serious.append((yield from _cleanups(first)))
+    return serious
+
+
 def _second_halves(first: Request) -> Steps[BaseException | None]:
     serious = None
-    while "second_halves" in first.__dict__ and first.second_halves:
+    while first.second_halves:
         half = first.second_halves.pop()
         answer = yield half, (first.exception,)
         if isinstance(answer, Raised):
@@ -125,7 +131,7 @@ def _second_halves(first: Request) -> Steps[BaseException | None]:
 
 def _cleanups(first: Request) -> Steps[BaseException | None]:
     serious = None
-    while "cleanups" in first.__dict__ and first.cleanups:
+    while first.cleanups:
         function, args = first.cleanups.pop()
         answer = yield Cleanup(function), args
         if isinstance(answer, Raised):
@@ -154,8 +160,7 @@ def _serious(error: BaseException) -> BaseException | None:
 
 
 def _close_body(req: Request) -> None:
-    if "body" in req.__dict__:
-        req.body.close()
+    req.body.close()
 
 
 CLOSE_BODY = Function(_close_body)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
@@ -17,7 +16,7 @@ from .results import FIRST_STATUS, LAST_STATUS, reason
 
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED})
 _TYPELESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ADDED = frozenset({"set-cookie", "vary", "www-authenticate", "link", "cache-control", "warning", "via"})
 # What is no longer true when a filter has replaced the body (httpd's content filters unset the same).
 SAID_OF_THE_BODY = ("Content-Length", "Content-Range", "Accept-Ranges", "ETag", "Last-Modified", "Content-MD5")
@@ -89,15 +88,17 @@ def _exception_of(status: int) -> HTTPException:
 def _add_needed_headers(req: Request, response: Response) -> None:
     status = response.status_code
     location = req.headers_out.get("Location") if "headers_out" in req.__dict__ else None
-    if location and (status in _REDIRECTS or status == HTTPStatus.CREATED):
+    if location and (status in REDIRECTS or status == HTTPStatus.CREATED):
         response.headers.setdefault("Location", location)
     if status in {405, 501} and "Allow" not in response.headers:
-        response.headers["Allow"] = ", ".join(sorted(req.allowed_methods))
+        also = {"HEAD"} if "GET" in req.allowed_methods else set()
+        response.headers["Allow"] = ", ".join(sorted(req.allowed_methods | also))
 
 
 def own_copy(response: Response) -> Response:
     """Return a copy that can be changed: a handler may keep one response object and answer with it again."""
-    copied = copy.copy(response)
+    copied = object.__new__(type(response))
+    copied.__dict__.update(response.__dict__)
     copied.headers = Headers(response.headers)
     return copied
 
@@ -121,6 +122,8 @@ def set_type(response: Response, req: Request) -> None:
     if "Content-Type" not in response.headers and req.content_type_out is not None:
         response.headers["Content-Type"] = req.content_type_out
     set_default_type(response)
+    if response.status_code in _TYPELESS:
+        return
     if req.content_encoding_out is not None and "Content-Encoding" not in response.headers:
         response.headers["Content-Encoding"] = req.content_encoding_out
 

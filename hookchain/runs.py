@@ -141,6 +141,8 @@ class Run:
 
     def one_by_one(self, *, observed: bool) -> tuple[Segment, ...]:
         """Return a segment for each handler, for phases in which one may not stop the others."""
+        if not self.handlers:
+            return ()
         runs_all = self.phase.policy is not Policy.RUN_FIRST
         return tuple(Segment((handler,), runs_all=runs_all, observed=observed) for handler in self.handlers)
 
