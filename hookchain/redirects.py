@@ -20,12 +20,15 @@ from .paths import BadPathError, split_url
 from .phases import Phase
 from .process import content_outcome, process
 from .request import Request, follow_up
-from .responses import own_copy, status_response
+from .responses import REDIRECTS, own_copy, status_response
 from .results import InternalRedirect, Outcome, Raised
 from .runs import Run
 
 MOST_REDIRECTS = 10
 """Internal redirects in a row that one request may take (httpd's LimitInternalRecursion)."""
+
+# No errors, though a status was answered: headers_out goes with them (httpd's ap_send_error_response).
+_NO_ERRORS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 Ending: TypeAlias = tuple[Request, Success | Response | BaseException]
 """The record that a response answers and the response; an exception where none can be sent."""
@@ -80,6 +83,9 @@ def _next_record(record: Request, path: str, query: str, *, error_status: int | 
     following = follow_up(record, path, query, method="GET" if is_error else None)
     following.prev, record.next, following.main = record, following, record.main
     following.status = record.status if error_status is None else error_status
+    following.err_headers_out = record.err_headers_out
+    if following.status in REDIRECTS and "Location" in record.headers_out:
+        following.headers_out["Location"] = record.headers_out["Location"]
     following.env["REDIRECT_STATUS"] = str(following.status)
     following.error_status = error_status
     following.selection = following.chain.select(following)
@@ -92,19 +98,26 @@ def _error(record: Request, outcome: int | HTTPException) -> Steps[Ending]:
     if record.error_status is not None:
         plain.status_code = record.error_status  # an error document that failed: the original error
         return record, plain
-    documents = yield from choose(record, record.selection.documents)
-    if isinstance(documents, Raised):
-        log_error(record, "the condition of an error document", documents.error)
-        return record, plain
-    document = next((document for document in documents if status in document.statuses), None)
+    if status in _NO_ERRORS:
+        return record, Success(plain)
+    document = yield from _document_for(record, status)
     if document is None:
         return record, plain
+    record.status = status
     last, ended = yield from _run_document(record, status, document)
     if isinstance(ended, BaseException):
         return last, ended
     if ended is None:
         return record, plain
     return last, Success(_with_headers_of(plain, ended.response))
+
+
+def _document_for(record: Request, status: int) -> Steps[ErrorDocument | None]:
+    documents = yield from choose(record, record.selection.documents)
+    if isinstance(documents, Raised):
+        log_error(record, "the condition of an error document", documents.error)
+        return None
+    return next((document for document in documents if status in document.statuses), None)
 
 
 def _run_document(

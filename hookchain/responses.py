@@ -98,7 +98,7 @@ def _add_needed_headers(req: Request, response: Response) -> None:
 def own_copy(response: Response) -> Response:
     """Return a copy that can be changed: a handler may keep one response object and answer with it again."""
     copied = object.__new__(type(response))
-    copied.__dict__.update(response.__dict__)
+    copied.__dict__.update(response.__dict__, _on_close=[*response.__dict__["_on_close"]])
     copied.headers = Headers(response.headers)
     return copied
 
