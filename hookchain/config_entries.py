@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Collection
 from typing import Any
 
-from .config_place import REGISTRATION_KEYS, Place, check_keys, table_of
+from .config_place import Place, check_keys, table_of
 from .dotted import import_dotted
 from .exceptions import nearest_name
 from .handlers import name_of
@@ -51,37 +51,43 @@ def function(value: Any, place: Place) -> Any:
     return found
 
 
-def made(target: object, arguments: dict[str, Any], place: Place) -> object:
+def made(target: object, arguments: dict[str, Any], place: Place, other_keys: Collection[str] = ()) -> object:
     """Return an instance where a class was named, and what was named otherwise.
+
+    Args:
+        target: what was named.
+        arguments: what a class is made with.
+        place: where they stand.
+        other_keys: what may stand there besides, and be meant by a wrong key.
 
     Raises:
         ConfigError: the class does not take the arguments, or something else was given some.
     """
     if isinstance(target, type):
+        _check_arguments(target, arguments, place, other_keys)
         return _instance(target, arguments, place)
     check_keys(arguments, (), place)
     return target
 
 
 def _instance(cls: type, arguments: dict[str, Any], place: Place) -> object:
-    name = name_of(cls)
-    signature = _signature(cls)
-    if signature is not None:
-        _check_arguments(name, signature, arguments, place)
     try:
         return cls(**arguments)
     except Exception as error:
-        given = f" with {', '.join(arguments)}" if arguments else ""
-        raise place.error(f"making {name}{given} raised {type(error).__name__}: {error}") from error
+        given = f" with {', '.join(map(str, arguments))}" if arguments else ""
+        raise place.error(f"making {name_of(cls)}{given} raised {type(error).__name__}: {error}") from error
 
 
-def _check_arguments(name: str, signature: inspect.Signature, arguments: dict[str, Any], place: Place) -> None:
-    taken = _names(signature)
+def _check_arguments(cls: type, arguments: dict[str, Any], place: Place, other_keys: Collection[str]) -> None:
+    signature = _signature(cls)
+    if signature is None:
+        return
+    name, taken = name_of(cls), _names(signature)
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values()):
         for key in arguments:
             if key not in taken:
                 takes = f"it takes {', '.join(taken)}" if taken else "it takes none"
-                nearest = nearest_name(str(key), (*taken, *REGISTRATION_KEYS))
+                nearest = nearest_name(str(key), (*taken, *other_keys))
                 raise place.at(str(key)).error(f"{name} has no argument {key!r}; {takes}", nearest)
     try:
         signature.bind(**arguments)

@@ -28,7 +28,7 @@ def handler(value: Any, place: Place) -> tuple[Any, dict[str, Any]]:
     if isinstance(target, type):
         taken = parameters(target)
         given = {key: item for key, item in given.items() if key in ORDER_KEYS or key not in taken}
-        target = made(target, {key: item for key, item in rest.items() if key not in given}, place)
+        target = made(target, {key: item for key, item in rest.items() if key not in given}, place, REGISTRATION_KEYS)
     else:
         check_keys(rest, REGISTRATION_KEYS, place)
     if not callable(target):

@@ -449,9 +449,9 @@ class Registry:
         source = _import(source) if isinstance(source, str) else source
         found = False
         for name in _public_names(source):
-            function = getattr(source, name)
-            for phase, location, options in getattr(function, MARKS, ()):
+            for phase, location, options in _marks_of(source, name):
                 found = True
+                function = getattr(source, name)
                 if phase in {kind.value for kind in Filter}:
                     self._register_filter(Filter(phase), function, location, dict(options))
                 else:
@@ -510,6 +510,15 @@ def _import(name: str) -> object:
         return import_string(name)
     except ImportStringError as error:
         raise DeclarationError(f"load({name!r}): {error.exception}") from error
+
+
+def _marks_of(source: object, name: str) -> tuple[Any, ...]:
+    thing = inspect.getattr_static(source, name)  # properties are not asked
+    try:
+        marks = getattr(thing, MARKS, ())
+    except Exception:  # noqa: BLE001 - a proxy for what is not there now, such as flask.request
+        return ()
+    return marks if isinstance(marks, tuple) else ()  # a mock has every attribute
 
 
 def _public_names(source: object) -> list[str]:
