@@ -98,8 +98,7 @@ class Delivery:
             aclose = getattr(body, "aclose", None)
             if aclose is not None:
                 thread_loop.run(aclose(), self._caller.context)
-        else:
-            self._caller.context.run(self._response.close)
+        self._caller.context.run(self._response.close)
 
 
 class SentFile:

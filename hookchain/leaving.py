@@ -94,10 +94,13 @@ def _filter(first: Request, record: Request, response: Response) -> Steps[Respon
         handler = waiting.pop(0)
         replaced = yield from _pass(record, handler, response)
         if isinstance(replaced, Response):
-            response = replaced
+            if replaced is not response:
+                replaced = yield from _dressed(record, own_copy(replaced))
+                replaced.call_on_close(response.close)  # not before: the new body may read the old one
+            response = record.response = replaced
             continue
         yield CLOSE, (response,)
-        if _must_be_raised(record, replaced):
+        if must_be_raised(record, replaced):
             return replaced
         # The page that takes the place of the response passes all filters but the one that failed.
         filters = [other for other in filters if other is not handler]
@@ -131,14 +134,15 @@ def _pass(record: Request, handler: Handler, response: Response) -> Steps[Respon
             return (yield from complete(record, outcome, success=False))
         return outcome if isinstance(outcome, BaseException) else answer.error
     if isinstance(answer, SansIOResponse) and answer is not response:
-        record.response = full_response(answer)
-        return record.response
+        return full_response(answer)
     if answer is not None and answer is not response:
         message = f"an output filter returns None or a Response, not {answer!r}"
         wrong = ResultError(message, handler=handler.name, phase=None, origin=handler.origin)
         outcome_of_exception(record, who, wrong)
         return wrong
     if response.response is not body:
+        if hasattr(body, "close"):
+            response.call_on_close(body.close)
         for name, value in said.items():
             if response.headers.get(name) == value:
                 response.headers.pop(name, None)

@@ -484,7 +484,8 @@ class Request(SansIORequest):
         return self._parse_form(await self.aget_data(limit))
 
     def _parse_form(self, data: bytes) -> MultiDict[str, str]:
-        parser = FormDataParser(cls=ImmutableMultiDict)
+        # Files in the form are of no interest here; nobody would close temporary ones.
+        parser = FormDataParser(lambda *_, **__: io.BytesIO(), cls=ImmutableMultiDict)
         return parser.parse(io.BytesIO(data), self.mimetype, len(data), self.mimetype_params)[1]
 
     # --- credentials

@@ -100,6 +100,7 @@ def own_copy(response: Response) -> Response:
     copied = object.__new__(type(response))
     copied.__dict__.update(response.__dict__, _on_close=[*response.__dict__["_on_close"]])
     copied.headers = Headers(response.headers)
+    vars(copied)["_on_close"] = [*vars(response)["_on_close"]]
     return copied
 
 
@@ -165,8 +166,7 @@ def finalise(response: Response, req: Request) -> None:
     status = response.status_code
     if status in _BODILESS or status < 200:  # noqa: PLR2004
         drop_body(response)
-        if status != HTTPStatus.NOT_MODIFIED:
-            headers.pop("Content-Length", None)
+        headers.pop("Content-Length", None)
     else:
         length = complete_length(response)
         if length is not None and not (req.method == "HEAD" and "Content-Length" in headers):

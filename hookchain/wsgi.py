@@ -133,13 +133,16 @@ class AppAnswer:
         """Wait for the app to start."""
         self.started: tuple[str, list[tuple[str, str]]] | None = None
         self.written: list[bytes] = []
+        self._left = False
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
     ) -> Callable[[bytes], object]:
-        """Take status and headers; with ``exc_info`` again, as nothing has been sent yet."""
+        """Take status and headers; with ``exc_info`` again, as long as they have not left."""
         if self.started is not None and exc_info is None:
             raise HookChainError("the app called start_response twice without exc_info")
+        if self._left:
+            raise exc_info[1].with_traceback(exc_info[2])
         self.started = (status, list(headers))
         return self.written.append
 
@@ -159,6 +162,7 @@ class AppAnswer:
         return self._with_body(body, chunks, [*self.written, *first])
 
     def _with_body(self, body: Iterable[bytes], chunks: Iterator[bytes], early: list[bytes]) -> Response:
+        self._left = True
         status, headers = self.started or ("500 Internal Server Error", [])
         try:
             response = Response(status=status, headers=headers)
@@ -184,8 +188,9 @@ class AppBody:
         return self._chunks
 
     def close(self) -> None:
-        """Close the app's iterable."""
-        _close(self._body)
+        """Close the app's iterable, once."""
+        body, self._body = self._body, None
+        _close(body)
 
 
 def _close(body: object) -> None:
