@@ -15,16 +15,16 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from . import signals
-from .dispatch import Steps, Success, outcome_of_exception
+from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
-from .finishing import finish
-from .leaving import complete, leave
+from .finishing import finish, last_record
+from .leaving import complete, give_up, leave
 from .process import Ended, content, look_up, process, status_of_content
-from .redirects import follow, must_be_raised, settle
+from .redirects import follow, settle
 from .request import Request
-from .responses import set_type, status_response
+from .responses import last_resort, set_type, status_response
 from .results import Outcome, Raised
-from .runs import Function, send
+from .runs import Function
 
 
 def _send(response: Response) -> None:
@@ -48,21 +48,45 @@ def cycle(req: Request) -> Steps[None]:
         BaseException: what no response can stand for, once everything is finished: KeyboardInterrupt and the like, and
             with ``debug=True`` every exception.
     """
-    if signals.request_started.receivers:
-        send(signals.request_started, req)
-    outcome = yield from process(req)
-    record, ended = yield from settle(req, outcome)
-    response = ended if isinstance(ended, BaseException) else (yield from leave(req, record, ended))
-    if isinstance(response, Response):
-        failed = yield from _deliver(req, response)
-    else:
-        req.status, req.exception, req.decided_by = HTTPStatus.INTERNAL_SERVER_ERROR, response, record.decided_by
-        failed = response
+    response = yield from _respond(req)
+    failed = (yield from _deliver(req, response)) if isinstance(response, Response) else response
     serious = yield from finish(req)
     if failed is not None:
         raise failed
     if serious is not None:
         raise serious
+
+
+def _respond(req: Request) -> Steps[Response | BaseException]:
+    """Return the response, or what has to be raised when everything is finished."""
+    response: Success | Response | BaseException
+    try:
+        yield from told(signals.request_started, req)
+        outcome = yield from process(req)
+        record, response = yield from settle(req, outcome)
+        if not isinstance(response, BaseException):
+            response = yield from leave(req, record, response)
+    except GeneratorExit:
+        raise  # nobody drives this any more
+    except BaseException as error:
+        record, response = last_record(req), (yield from _unforeseen(req, error))
+    if isinstance(response, BaseException):
+        req.status, req.exception, req.decided_by = HTTPStatus.INTERNAL_SERVER_ERROR, response, record.decided_by
+    return response
+
+
+def _unforeseen(req: Request, error: BaseException) -> Steps[Response | BaseException]:
+    # Handlers can leave anything in a request, such as a status that is none; and receivers can raise KeyboardInterrupt.
+    outcome_of_exception(req, "the request cycle", error)
+    if must_be_raised(req, error):
+        return error
+    try:
+        return (yield from give_up(req, last_record(req)))
+    except Exception as again:
+        outcome_of_exception(req, "the way out", again)
+        req.status = HTTPStatus.INTERNAL_SERVER_ERROR
+        req.response = response = last_resort()
+        return response
 
 
 def _deliver(req: Request, response: Response) -> Steps[BaseException | None]:

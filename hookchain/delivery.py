@@ -85,12 +85,13 @@ class Delivery:
         answer: Any = outcome
         try:
             self._close_body()
-        except Exception as error:
+        except BaseException as error:
             answer = answer or Raised(error)
         try:
             drive(steps, answer, self._caller)
         except Finished:
-            return
+            if self._caller.async_met is not None:
+                raise self._caller.async_met from None
 
     def _close_body(self) -> None:
         body = self._response.response

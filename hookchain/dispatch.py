@@ -7,9 +7,11 @@ sent what the step's ``call`` returned.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Generator
 from typing import Any, TypeAlias, TypeVar
 
+from blinker import NamedSignal
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
@@ -21,7 +23,7 @@ from .phases import Phase
 from .plan import Choice
 from .request import Request, TraceEntry
 from .results import Outcome, Raised, UnusableAnswerError, full_response, outcome_of
-from .runs import Run, Segment, Settled, Step, record_name, send
+from .runs import Function, Run, Segment, Settled, Step, record_name, send
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[tuple[Step, tuple[Any, ...]], Any, T]
@@ -84,12 +86,22 @@ def call_run(req: Request, run: Run | Raised) -> Steps[Settled]:
 def announced(req: Request, phase: Phase, steps: Steps[T]) -> Steps[T]:
     """Go through the steps of a phase, noting it in the request and telling those who listen."""
     req.phase = phase
-    if signals.phase_started.receivers:
-        send(signals.phase_started, req, phase=phase)
+    yield from told(signals.phase_started, req, phase=phase)
     result = yield from steps
-    if signals.phase_finished.receivers:
-        send(signals.phase_finished, req, phase=phase)
+    yield from told(signals.phase_finished, req, phase=phase)
     return result
+
+
+def told(signal: NamedSignal, req: Request, **arguments: object) -> Steps[None]:
+    """Send a signal to its receivers, which are users' functions, where it has any.
+
+    Raises:
+        BaseException: what a receiver raised and is more than a failure.
+    """
+    if signal.receivers:
+        sent = yield Function(functools.partial(send, signal, req, **arguments)), ()
+        if isinstance(sent, Raised):
+            raise sent.error
 
 
 def _call_all(req: Request, run: Run) -> Steps[Settled]:
@@ -176,10 +188,18 @@ def outcome_of_exception(req: Request, who: str, error: BaseException) -> Outcom
         return error if error.response is None else full_response(error.response)
     if isinstance(error, Exception):
         log_error(req, who, error)
-        if signals.got_exception.receivers:
-            send(signals.got_exception, req, exception=error)
+        try:
+            if signals.got_exception.receivers:
+                send(signals.got_exception, req, exception=error)
+        except BaseException as more:  # than a failure, so a receiver's takes its place
+            error = more
     req.exception = error
     return error
+
+
+def must_be_raised(req: Request, error: BaseException) -> bool:
+    """Tell whether an exception goes to the server or framework, in place of a response."""
+    return not isinstance(error, Exception) or (req.chain.debug and not isinstance(error, HTTPException))
 
 
 def condition_error(error: BaseException) -> BaseException:

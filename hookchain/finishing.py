@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import signals
-from .dispatch import Steps, asked, is_observed, whose
+from .dispatch import Steps, asked, is_observed, whose, told
 from .error_log import log_error
 from .exceptions import ResultError
 from .handlers import Handler, name_of, origin_of
 from .phases import Phase
 from .request import Request
 from .results import OK, Raised, UnusableAnswerError, outcome_of
-from .runs import Function, Run, Segment, Settled, send
+from .runs import Function, Run, Segment, Settled
 
 
 class Cleanup:
@@ -46,8 +46,7 @@ def finish(first: Request) -> Steps[BaseException | None]:
     serious += yield from _leftovers(first)  # what CLEANUP handlers have left behind
     if "body" in first.__dict__:
         yield CLOSE_BODY, (first,)
-    if signals.request_finished.receivers:
-        send(signals.request_finished, first)
+    yield from told(signals.request_finished, first)
     return next((error for error in serious if error is not None), None)
 
 
@@ -93,6 +92,12 @@ def records(first: Request) -> Iterator[Request]:
     while record is not None:
         yield record
         record = record.next
+
+
+def last_record(first: Request) -> Request:
+    """Return the record that internal redirects led a request to in the end."""
+    *_, last = records(first)
+    return last
 
 
 def _finishers(req: Request, phase: Phase) -> Steps[list[Segment]]:

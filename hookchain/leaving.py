@@ -9,7 +9,7 @@ from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.wrappers import Response
 
 from .conditional import apply_conditions
-from .dispatch import Steps, Success, choose, outcome_of_exception
+from .dispatch import Steps, Success, choose, must_be_raised, outcome_of_exception
 from .error_log import log_error
 from .exceptions import ResultError
 from .file_response import FileResponse
@@ -18,6 +18,7 @@ from .request import Request
 from .responses import (
     SAID_OF_THE_BODY,
     BadHeaderError,
+    drop_bad_headers,
     finalise,
     last_resort,
     merge_headers,
@@ -58,8 +59,19 @@ def leave(first: Request, record: Request, ended: Success | Response) -> Steps[R
     except BadHeaderError as error:
         yield CLOSE, (filtered,)
         outcome_of_exception(record, "the response", error)
-        filtered = last_resort()
-        finalise(filtered, first)
+        return (yield from give_up(first, record))
+    _note_outcome(first, record, filtered)
+    return filtered
+
+
+def give_up(first: Request, record: Request) -> Steps[Response | BaseException]:
+    """Make the last-resort 500: like every response, but for headers that must not leave."""
+    response = yield from complete(record, last_resort(), success=False)
+    filtered = yield from _filter(first, record, response)
+    if isinstance(filtered, BaseException):
+        return filtered
+    drop_bad_headers(filtered.headers)
+    finalise(filtered, first)
     _note_outcome(first, record, filtered)
     return filtered
 
@@ -71,6 +83,11 @@ def complete(record: Request, made: Response, *, success: bool) -> Steps[Respons
         merge_headers(response, record.headers_out)
     if record.error_status is not None:
         response.status_code = record.error_status
+    return (yield from _dressed(record, response))
+
+
+def _dressed(record: Request, response: Response) -> Steps[Response]:
+    """Give a response what every response gets."""
     if "err_headers_out" in record.__dict__:
         merge_headers(response, record.err_headers_out)
     if response.status_code == HTTPStatus.UNAUTHORIZED and "WWW-Authenticate" not in response.headers:
@@ -149,15 +166,13 @@ def _pass(record: Request, handler: Handler, response: Response) -> Steps[Respon
     return response
 
 
-def _must_be_raised(record: Request, error: BaseException) -> bool:
-    if not isinstance(error, Exception):
-        return True
-    return record.chain.debug and not isinstance(error, HTTPException)
-
-
 def _note_outcome(first: Request, record: Request, response: Response) -> None:
     status = response.status_code
     for req in (first, record):
         req.response, req.status = response, status
-    first.decided_by = record.decided_by
-    first.exception = first.exception or record.exception
+    decider: Request = record
+    while decider.error_status is not None and decider.prev is not None:
+        decider = decider.prev  # an error document is the consequence of a decision
+    first.decided_by = decider.decided_by
+    while record is not first and record.prev is not None:
+        first.exception, record = record.exception or first.exception, record.prev

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from .declarations import ErrorDocument
-from .dispatch import Steps, Success, call_segments, choose
+from .dispatch import Steps, Success, call_segments, choose, must_be_raised
 from .error_log import log_error, log_refusal
 from .handlers import Handler
 from .leaving import CLOSE
@@ -50,11 +50,6 @@ def settle(record: Request, outcome: Outcome | Success) -> Steps[Ending]:
     if isinstance(outcome, BaseException) and must_be_raised(record, outcome):
         return record, outcome
     return (yield from _error(record, outcome if isinstance(outcome, int | HTTPException) else 500))
-
-
-def must_be_raised(record: Request, error: BaseException) -> bool:
-    """Tell whether an exception goes to the server or framework, in place of a response."""
-    return not isinstance(error, Exception) or (record.chain.debug and not isinstance(error, HTTPException))
 
 
 def follow(record: Request, outcome: Outcome | Success) -> Steps[tuple[Request, Outcome | Success]]:

@@ -105,10 +105,11 @@ def own_copy(response: Response) -> Response:
 
 
 def merge_headers(response: Response, headers: Headers) -> None:
-    """Add headers to a response: what it says itself stays, lists such as Set-Cookie grow."""
-    said = {name.lower() for name, _ in response.headers}
+    """Add headers to a response: what it says itself stays, lists such as Set-Cookie grow, nothing is said twice."""
+    said = {(name.lower(), value) for name, value in response.headers}
+    names = {name for name, _ in said}
     for name, value in headers:
-        if name.lower() in _ADDED or name.lower() not in said:
+        if name.lower() not in names or (name.lower() in _ADDED and (name.lower(), value) not in said):
             response.headers.add(name, value)
 
 
@@ -201,6 +202,15 @@ def check_headers(headers: Headers) -> None:
             value.encode("latin-1")
         except UnicodeEncodeError:
             raise BadHeaderError(f"the value of the response header {name} is not latin-1: {value!r}") from None
+
+
+def drop_bad_headers(headers: Headers) -> None:
+    """Leave out the headers that would break the response apart."""
+    for name, value in list(headers):
+        try:
+            check_headers(Headers([(name, value)]))
+        except BadHeaderError:
+            headers.remove(name)
 
 
 def last_resort() -> Response:
