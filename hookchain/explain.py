@@ -118,7 +118,7 @@ class _Explainer:
         sequence = union = self._plan.ordered(kind, applying)
         for order in orders.values():
             sequence = merged(sequence, order)
-        called = []
+        called: list[Row] = []
         for index, entry in enumerate(sequence):
             notes = self._order_notes(entry, union, again=entry in sequence[:index])
             called.append(_row(entry, exceptions=self._exceptions(entry, orders), notes=notes))
@@ -137,7 +137,7 @@ class _Explainer:
         return node.prefix in paths.prefixes(self._req.path)
 
     def _order_notes(self, entry: Entry, union: Sequence[Entry], *, again: bool) -> tuple[str, ...]:
-        notes = []
+        notes: list[str] = []
         if entry.declaration.is_init:
             notes.append("registered as init")
         elif entry.declaration.order is not Order.MIDDLE:

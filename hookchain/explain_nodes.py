@@ -17,7 +17,7 @@ _MOST_CONDITIONS = 8
 def place_of(node: Node) -> str:
     """Return the location and other limits of a node, conditions aside, as people would write them."""
     lineage = node.lineage()
-    parts = []
+    parts: list[str] = []
     if node.prefix != "/" or any(around.scope.location for around in lineage):
         parts.append(node.prefix + (" (exact)" if node.scope.exact else ""))
     scopes = [around.scope for around in lineage]
@@ -29,7 +29,7 @@ def place_of(node: Node) -> str:
 
 def conditions_of_node(node: Node) -> tuple[str, ...]:
     """Return what must hold of a request besides, such as "when=is_weekend", outermost first."""
-    texts = []
+    texts: list[str] = []
     for around in node.lineage():
         conditions = dataclasses.replace(
             around.scope, location=None, exact=False, pattern=None, methods=None, hosts=None

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TextIO
 
-from .layout import Line, lay_out
+from .layout import FALLBACK_WIDTH, Line, lay_out, terminal_width
 from .phases import Phase
 
 GuardState = Literal["guarded", "public", "closed", "open"]
-
-_WIDTH = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -162,7 +159,7 @@ class Explanation:
             "error_documents": [dataclasses.asdict(document) for document in self.error_documents],
         }
 
-    def lines(self, width: int = _WIDTH) -> Iterator[Line]:
+    def lines(self, width: int = FALLBACK_WIDTH) -> Iterator[Line]:
         """Yield the table's lines, each as pieces of text with the part that they play.
 
         Args:
@@ -170,9 +167,9 @@ class Explanation:
         """
         return lay_out(self, width)
 
-    def text(self, width: int = _WIDTH) -> str:
+    def text(self, width: int = FALLBACK_WIDTH) -> str:
         """Return the table for a terminal of some width, in columns."""
-        return "\n".join("".join(piece.text for piece in line).rstrip() for line in self.lines(width))
+        return "\n".join("".join(piece.text for piece in line) for line in self.lines(width))
 
     def print(self, file: TextIO | None = None) -> None:
         """Print the table, as wide as the terminal is.
@@ -180,7 +177,7 @@ class Explanation:
         Args:
             file: a text stream; None is standard output.
         """
-        print(self.text(shutil.get_terminal_size((_WIDTH, 0)).columns), file=file)
+        print(self.text(terminal_width()), file=file)
 
     def __str__(self) -> str:
         """Return the table."""

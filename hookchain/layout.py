@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,6 +31,13 @@ _BLANK: Line = ()
 _HEAD: Cells = ("PHASE", "HANDLER", "SECTION", "DECLARED AT")
 _NOTHING = "-"
 _NARROWEST = 10
+
+FALLBACK_WIDTH = 100
+
+
+def terminal_width() -> int:
+    """Return the width of the terminal in columns; something to read well where there is none."""
+    return shutil.get_terminal_size((FALLBACK_WIDTH, 0)).columns
 
 
 class _Entry(NamedTuple):
@@ -60,7 +68,7 @@ def lay_out(explanation: Explanation, width: int) -> Iterator[Line]:
     columns = next((count for count in (4, 3) if sum(widths[:count]) + len(_GAP) * (count - 1) <= width), 2)
     yield _BLANK
     titles = zip(_HEAD[:columns], widths, strict=False)
-    yield [Piece(_GAP.join(title.ljust(size) for title, size in titles), "head")]
+    yield [Piece(_GAP.join(title.ljust(size) for title, size in titles).rstrip(), "head")]
     for title, block in blocks:
         if title and block:
             yield _BLANK
@@ -87,7 +95,7 @@ def _header(explanation: Explanation) -> Iterator[Line]:
 
 
 def _fact(name: str, value: str, role: str = "dim") -> Line:
-    return [Piece(f"  {name:<11}{_GAP}", role), Piece(value, "note")]
+    return [Piece(f"  {name:<11}{_GAP}", role), Piece(value, "name")]
 
 
 def _described(guard: Guarding) -> str:
@@ -120,17 +128,17 @@ def _entry(row: Row, label: str) -> _Entry:
     if row.reason:
         notes.append(row.reason)
     role = "name" if row.called else "dim"
-    return _Entry((label, printable(row.name), row.section, _short(row.origin)), role, tuple(map(_short, notes)))
+    return _Entry((label, printable(row.name), row.section, shortened(row.origin)), role, tuple(map(shortened, notes)))
 
 
 def _document(document: Document) -> _Entry:
     notes = tuple(f"if {condition}" for condition in document.conditions)
     target = printable(document.target)
-    return _Entry((document.statuses, target, document.section, _short(document.origin)), "name", notes)
+    return _Entry((document.statuses, target, document.section, shortened(document.origin)), "name", notes)
 
 
-def _short(text: str) -> str:
-    # Below the current folder a relative path is as good to an editor or a click, and half as long.
+def shortened(text: str) -> str:
+    """Return a text for a terminal: without control characters, its paths seen from the current folder."""
     folder = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - text that paths begin with
     return printable(text.replace(folder, ""))
 
@@ -156,7 +164,7 @@ def _lines_of(entry: _Entry, widths: Sequence[int], columns: int, width: int) ->
     line = [margin, Piece(name, entry.role)]
     beside = [cell.ljust(size) for cell, size in zip((section, where)[: columns - 2], widths[2:], strict=False)]
     if beside:
-        line.append(Piece(_GAP.join([" " * (widths[1] - len(name)), *beside]), "dim"))
+        line.append(Piece(_GAP.join([" " * (widths[1] - len(name)), *beside]).rstrip(), "dim"))
     yield line
     indent = Piece(" " * len(margin.text) + _GAP, "phase")
     place = ", ".join(part for part in (section, where)[columns - 2 :] if part)

@@ -1,0 +1,24 @@
+"""The command ``hookchain``; what it needs besides hookchain comes with the extra ``cli``."""
+
+from __future__ import annotations
+
+import sys
+
+from .exceptions import MissingExtraError
+
+_PACKAGES = ("click", "rich")
+
+
+def main() -> None:
+    """Run the command, or say what to install for it."""
+    try:
+        from .commands import command  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _PACKAGES:
+            raise
+        sys.exit(f"Error: {MissingExtraError('cli', package)}")
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks is no reason to fail.
+        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+    command(prog_name="hookchain")
