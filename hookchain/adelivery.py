@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+import functools
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterator
 from contextvars import Context
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from werkzeug.wrappers import Response
 
 from .dispatch import Steps
-from .drivers import Finished, Pending, Threads, adrive, advance, call_here, thread_loop
+from .drivers import Finished, Pending, Threads, adrive, advance, call_here, carry, thread_loop
 from .request import Request
 from .responses import complete_length
 from .results import Raised
+
+T = TypeVar("T")
 
 _unfinished: set[asyncio.Task[None]] = set()
 """Tasks that finish a request; the loop itself keeps no reference to them."""
@@ -57,6 +60,7 @@ class AsyncDelivery:
 
     def _chunks(self) -> Iterator[str | bytes]:
         if not isinstance(self._response.response, AsyncIterable):
+            carry(self._context, self._threads.context.run)
             chunks: Any = iter(self._response.response)
             while True:
                 chunk = self._threads.context.run(next, chunks, None)
@@ -65,7 +69,7 @@ class AsyncDelivery:
                 yield chunk
         if _running_loop() is not None:
             raise RuntimeError("the body is async: read it with 'await response.aget_data()'")
-        iterator = _achunks(self._response.response)
+        iterator = _achunks(self._response.response, self._threads)
         while True:
             try:
                 yield thread_loop.run(iterator.__anext__(), self._context)
@@ -110,7 +114,7 @@ class AsyncDelivery:
             return None
         try:
             self._threads.context.run(self._response.close)
-        except Exception as error:
+        except BaseException as error:
             return Raised(error)
         return None
 
@@ -130,8 +134,9 @@ class AsyncDelivery:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Iterate over the body, sync or async."""
         self._started = True
+        chunks = _achunks(self._response.response, self._threads)
         try:
-            async for chunk in _achunks(self._response.response):
+            while (chunk := await self._in_context(anext(chunks, None))) is not None:
                 data = chunk.encode() if isinstance(chunk, str) else chunk
                 self._req.bytes_sent += len(data)
                 yield data
@@ -152,16 +157,22 @@ class AsyncDelivery:
         if steps is None:
             return
         outcome = self._close_sync_body() or await self._close_async_body() or outcome
-        task = asyncio.get_running_loop().create_task(self._finish(steps, outcome), context=self._context)
-        await task
+        await self._in_context(self._finish(steps, outcome))
+
+    async def _in_context(self, awaitable: Awaitable[T]) -> T:
+        # Whoever reads or closes has a context of its own; the body has the request's.
+        async def wait() -> T:
+            return await awaitable
+
+        return await asyncio.get_running_loop().create_task(wait(), context=self._context)
 
     async def _close_async_body(self) -> Raised | None:
         aclose = getattr(self._response.response, "aclose", None)
         if aclose is None:
             return None
         try:
-            await aclose()
-        except Exception as error:
+            await self._in_context(aclose())
+        except BaseException as error:
             return Raised(error)
         return None
 
@@ -191,13 +202,24 @@ class AsyncResponse(Response):
         await self._delivery.aclose()
 
 
-async def _achunks(body: Any) -> AsyncIterator[str | bytes]:
+async def _achunks(body: Any, threads: Threads) -> AsyncIterator[str | bytes]:
     if isinstance(body, AsyncIterable):
         async for chunk in cast("AsyncIterable[str | bytes]", body):
             yield chunk
-    else:
+        return
+    if isinstance(body, list | tuple):
         for chunk in body:
             yield chunk
+        return
+    chunks = iter(body)
+    while True:
+        # Like a sync handler, a sync body may block.
+        following, cancelled = await threads.run(functools.partial(next, chunks, None))
+        if cancelled is not None:
+            raise cancelled
+        if following is None:
+            return
+        yield following
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -182,7 +182,7 @@ class Threads:
         """Start with the values of the task; the context is kept, so that a token can be reset later."""
         self.context = contextvars.copy_context()
 
-    async def run(self, function: Callable[[], Pending]) -> tuple[Pending, BaseException | None]:
+    async def run(self, function: Callable[[], T]) -> tuple[T, BaseException | None]:
         """Run a function in a worker thread; what it sets is there afterwards, and the other way round.
 
         Returns:
