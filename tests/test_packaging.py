@@ -1,0 +1,130 @@
+"""The package as users install it: what is in it, what it needs, what importing it loads."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import subprocess
+import sys
+import zipfile
+from email.parser import HeaderParser
+from pathlib import Path
+
+import pytest
+
+import hookchain
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel):
+    (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    return HeaderParser().parsestr(wheel.read(name).decode())
+
+
+def python(code):
+    """Run code in a fresh interpreter that imports nothing by itself; return what it printed."""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_the_wheel_holds_the_import_package_and_nothing_else(wheel):
+    packaged = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    source = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "hookchain").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert packaged == source
+    assert "hookchain/py.typed" in packaged
+
+
+def test_the_wheel_carries_the_licence_and_the_command(wheel):
+    names = {name.partition(".dist-info/")[2]: name for name in wheel.namelist()}
+    assert wheel.read(names["licenses/LICENSE"]).startswith(b"BSD 3-Clause License")
+    assert wheel.read(names["entry_points.txt"]).decode().split() == [
+        "[console_scripts]",
+        "hookchain",
+        "=",
+        "hookchain.cli:main",
+    ]
+
+
+def test_the_library_alone_needs_werkzeug_and_blinker(metadata):
+    needed = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
+    assert sorted(re.split(r"[<>=!~ ]", line)[0].lower() for line in needed) == ["blinker", "werkzeug"]
+    assert metadata["Requires-Python"] == ">=3.11"
+
+
+def test_the_wheel_has_the_version_that_the_package_states(metadata):
+    assert metadata["Version"] == hookchain.__version__
+
+
+def test_importing_the_library_loads_only_what_it_needs():
+    loaded = json.loads(python("import hookchain, json, sys; print(json.dumps(sorted(sys.modules)))"))
+    before = json.loads(python("import json, sys; print(json.dumps(sorted(sys.modules)))"))
+    foreign = {name.partition(".")[0] for name in set(loaded) - set(before)} - sys.stdlib_module_names
+    assert foreign == {"hookchain", "werkzeug", "markupsafe", "blinker"}
+
+
+def test_every_public_name_can_be_imported_and_is_listed_once():
+    listed = hookchain.__all__
+    assert sorted(set(listed)) == sorted(listed)
+    assert [name for name in listed if not hasattr(hookchain, name)] == []
+
+
+def test_every_name_that_the_package_imports_for_users_is_listed():
+    imported = {name for name in vars(hookchain) if not name.startswith("_")}
+    modules = {name for name in imported if f"hookchain.{name}" in sys.modules}
+    assert imported - modules - {"annotations"} == set(hookchain.__all__)
+
+
+def test_the_list_of_public_names_is_written_out_so_that_tools_can_read_it():
+    source = (ROOT / "hookchain" / "__init__.py").read_text(encoding="utf-8")
+    listed = source.partition("__all__ = ")[2]
+    assert json.loads(listed.replace(",\n]", "\n]")) == hookchain.__all__
+
+
+@pytest.mark.parametrize("package", ["click", "rich"])
+def test_the_command_without_its_extra_says_what_to_install(package):
+    code = f"import sys; sys.modules[{package!r}] = None; from hookchain.cli import main; main()"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+    assert "hookchain[cli]" in ran.stderr
+
+
+@pytest.mark.parametrize("extra", ["cli", "serve"])
+def test_the_extras_of_the_command_exist(extra, metadata):
+    assert extra in metadata.get_all("Provides-Extra")
+
+
+def test_the_committed_picture_of_the_phases_is_the_one_that_the_enum_gives():
+    drawn = runpy.run_path(str(ROOT / "docs" / "phase_diagram.py"))["draw"]()
+    committed = (ROOT / "docs" / "_static" / "phases.svg").read_text(encoding="utf-8")
+    assert committed == drawn, "run: python docs/phase_diagram.py"
+
+
+def test_the_picture_names_every_phase_with_its_hook_and_directive():
+    committed = (ROOT / "docs" / "_static" / "phases.svg").read_text(encoding="utf-8")
+    for phase in hookchain.Phase:
+        for word in (phase.name, phase.hook, phase.directive or phase.hook):
+            assert f">{word}</text>" in committed
