@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterator, Sequence
 from contextvars import Context
 from typing import Any, TypeVar, cast
 
@@ -116,6 +116,8 @@ class AsyncDelivery:
             self._threads.context.run(self._response.close)
         except BaseException as error:
             return Raised(error)
+        finally:
+            carry(self._threads.context, self._context.run)
         return None
 
     async def _drive_rest(self, steps: Steps[None], pending: Pending) -> None:
@@ -208,7 +210,7 @@ async def _achunks(body: Any, threads: Threads) -> AsyncIterator[str | bytes]:
             yield chunk
         return
     if isinstance(body, list | tuple):
-        for chunk in body:
+        for chunk in cast("Sequence[str | bytes]", body):
             yield chunk
         return
     chunks = iter(body)
