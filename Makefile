@@ -5,9 +5,13 @@ VENV ?= .venv
 PORT ?= 8080
 # What `make test` runs; `make test TESTS=tests/core COVERAGE=` runs a part, without the gate.
 TESTS ?=
-COVERAGE ?= --cov
+COVERAGE ?= yes
 
 BIN := $(VENV)/bin
+# pytest loads hookchain's plugin before pytest-cov could start to measure, so coverage starts pytest.
+MEASURED := $(if $(COVERAGE),$(BIN)/coverage erase && $(BIN)/coverage run,$(BIN)/python)
+REPORT := $(if $(COVERAGE),$(BIN)/coverage combine --quiet && $(BIN)/coverage report)
+
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # The kinds of environment, each a stamp in $(VENV) that is older than pyproject.toml when it has to be made again.
@@ -35,7 +39,8 @@ demo-check: $(VENV)/.demo
 	@$(BIN)/python examples/site/demo.py --check
 
 test: $(VENV)/.tests
-	$(BIN)/python -m pytest --numprocesses=auto $(COVERAGE) $(TESTS)
+	$(MEASURED) -m pytest --numprocesses=auto $(TESTS)
+	$(REPORT)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -22,7 +22,7 @@ from .declarations import Reference, References, make_options, reference_name, r
 from .defaults import FileHandlers, file_handlers
 from .delivery import Delivery, as_response, async_body_met
 from .dispatch import Steps
-from .drivers import Finished, Here, InContext, Threads, adrive, drive
+from .drivers import Finished, Here, InContext, Threads, adrive, drive, drive_to_end
 from .exceptions import CompileError, DeclarationError, HookChainError, Problem, did_you_mean
 from .explain import explain
 from .explanation import Explanation
@@ -306,7 +306,7 @@ class HookChain(Registry):
     def lookup(self, req: Request, uri: str) -> Request:
         """Run a subrequest up to FIXUP; see ``Request.lookup``."""
         sub = _sub_record(req, uri)
-        _drive_here(subrequest(sub))
+        drive_to_end(subrequest(sub), Here())
         return sub
 
     async def alookup(self, req: Request, uri: str) -> Request:
@@ -317,8 +317,7 @@ class HookChain(Registry):
 
     def run(self, req: Request) -> Response:
         """Run CONTENT of a subrequest; see ``Request.run``."""
-        response: Response = _drive_here(run_subrequest(_checked_sub(req)))
-        return response
+        return drive_to_end(run_subrequest(_checked_sub(req)), Here())
 
     async def arun(self, req: Request) -> Response:
         """Run CONTENT of a subrequest; see ``Request.arun``."""
@@ -389,17 +388,6 @@ def _checked_sub(req: Request) -> Request:
     if req.main is None:
         raise HookChainError("run() is for subrequests, which req.lookup(uri) gives")
     return req
-
-
-def _drive_here(steps: Steps[Any]) -> Any:
-    caller = Here()
-    try:
-        drive(steps, None, caller)
-    except Finished as finished:
-        if caller.async_met is not None:
-            raise caller.async_met from None
-        return finished.value
-    raise RuntimeError("a subrequest sends nothing")
 
 
 async def _drive_on_loop(steps: Steps[Any]) -> Any:

@@ -167,6 +167,22 @@ class InContext(Here):
             return Raised(error)
 
 
+def drive_to_end(steps: Steps[T], caller: Here) -> T:
+    """Call steps that send no response, and return what they come to.
+
+    Raises:
+        AsyncHandlerError: one of them is async, and the caller is not.
+    """
+    try:
+        drive(steps, None, caller)
+    except Finished as finished:
+        if caller.async_met is not None:
+            raise caller.async_met from None
+        value: T = finished.value
+        return value
+    raise RuntimeError("these steps send nothing")
+
+
 async def _awaited(step: Step, args: tuple[Any, ...]) -> Any:
     # The call itself has to happen in the context too.
     return await step.call(*args)
