@@ -190,7 +190,8 @@ class AsyncResponse(Response):
 
     def __init__(self, response: Response, delivery: AsyncDelivery) -> None:
         """Take over status and headers."""
-        super().__init__(delivery, status=response.status, headers=response.headers)
+        super().__init__(delivery, status=response.status)
+        self.headers = response.headers  # 204 and 304 have no Content-Type, which Werkzeug's constructor would add
         self._delivery = delivery
 
     async def aget_data(self) -> bytes:
