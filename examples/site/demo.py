@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).parents[2]
+CHAIN = "examples.site.hooks:hooks"
 HOST = "127.0.0.1"
-PATIENCE = 30  # seconds for the server to start, and to stop
+PATIENCE = 10  # seconds for the server to start, to answer, to log, and to stop
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +84,7 @@ def banner(port: int) -> str:
             f"The demo site: http://{HOST}:{port}/   (examples/site/hooks.py makes it)",
             "",
             *lines,
-            f"  {'what applies to a path':{width}}  hookchain explain examples.site.hooks:hooks /members/board/",
+            f"  {'what applies to a path':{width}}  {command('hookchain')} explain {CHAIN} /members/board/",
             "",
             "Its access log follows. Ctrl-C ends it.",
             "",
@@ -91,10 +92,16 @@ def banner(port: int) -> str:
     )
 
 
-def serve_command(port: int) -> list[str]:
+def command(name: str) -> str:
+    """Return the shortest way to write a command that stands beside this Python."""
+    path = Path(sys.executable).with_name(name)
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
+def serve_command(port: int, server: str | None) -> list[str]:
     """Return the command that serves the site."""
-    chain = "examples.site.hooks:hooks"
-    return [sys.executable, "-m", "hookchain", "serve", "--app", chain, "--host", HOST, "--port", str(port)]
+    chosen = ["--server", server] if server else []
+    return [sys.executable, "-m", "hookchain", "serve", "--app", CHAIN, "--host", HOST, "--port", str(port), *chosen]
 
 
 def free_port() -> int:
@@ -104,10 +111,10 @@ def free_port() -> int:
         return port
 
 
-def wait_for(port: int, server: subprocess.Popen[str]) -> None:
+def wait_for(port: int, process: subprocess.Popen[str]) -> None:
     """Wait until the server takes connections; end the program where it doesn't."""
     deadline = time.monotonic() + PATIENCE
-    while server.poll() is None and time.monotonic() < deadline:
+    while process.poll() is None and time.monotonic() < deadline:
         try:
             socket.create_connection((HOST, port), timeout=1).close()
         except OSError:
@@ -118,34 +125,45 @@ def wait_for(port: int, server: subprocess.Popen[str]) -> None:
 
 
 @contextmanager
-def served(port: int, output: IO[str]) -> Generator[None]:
+def served(command: list[str], port: int, output: IO[str]) -> Generator[None]:
     """Serve the site for a while, and end it as Ctrl-C does."""
-    with subprocess.Popen(serve_command(port), cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, text=True) as server:
+    with subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, text=True) as process:
         try:
-            wait_for(port, server)
+            wait_for(port, process)
             yield
-            server.send_signal(signal.SIGINT)
-            server.wait(PATIENCE)
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE)
         finally:
-            server.kill()
-    if server.returncode:
-        sys.exit(f"the server ended with status {server.returncode}")
+            process.kill()
+    if process.returncode:
+        sys.exit(f"the server ended with status {process.returncode}")
 
 
-def check() -> None:
+def not_logged(log: Path) -> list[str]:
+    """Return what the access log lacks."""
+    text = log.read_text(encoding="utf-8")
+    return [
+        f"not in the access log: {attempt.shows}, {attempt.path}"
+        for attempt in TRIES
+        if not attempt.log_line().search(text)
+    ]
+
+
+def check(server: str | None) -> None:
     """Try everything on a free port; end the program with what was wrong, if anything was."""
     port = free_port()
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
         try:
-            with served(port, output):
+            with log.open("w") as output, served(serve_command(port, server), port, output):
                 complaints = [complaint for attempt in TRIES if (complaint := attempt.complaint(port))]
+                # A line is written when the last byte has gone: the client may be here first.
+                deadline = time.monotonic() + PATIENCE
+                while not_logged(log) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+            complaints += not_logged(log)
         finally:
-            output.seek(0)
-            log = output.read()
-            print(log)
-    complaints += [
-        f"not in the access log: {attempt.curl(port)}" for attempt in TRIES if not attempt.log_line().search(log)
-    ]
+            print(log.read_text(encoding="utf-8"))
     if complaints:
         sys.exit("\n".join(complaints))
     print(f"{len(TRIES)} requests answered and logged as they should be")
@@ -156,14 +174,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="where to listen (default: 8080)")
     parser.add_argument("--check", action="store_true", help="try everything on a free port, and end")
+    parser.add_argument("--server", help="which server (default: what hookchain serve takes)")
     arguments = parser.parse_args()
     if arguments.check:
-        check()
+        check(arguments.server)
         return
     print(banner(arguments.port), flush=True)
     os.chdir(ROOT)
-    command = serve_command(arguments.port)
-    os.execv(command[0], command)  # the server takes this process's place, so that Ctrl-C and its status are its own
+    words = serve_command(arguments.port, arguments.server)
+    os.execv(words[0], words)  # the server takes this process's place, so that Ctrl-C and its status are its own
 
 
 if __name__ == "__main__":
