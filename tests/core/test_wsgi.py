@@ -635,6 +635,17 @@ def test_a_length_that_is_no_number_is_a_bad_request_and_reaches_nobody(chain, s
     assert "Content-Length" in error_log()
 
 
+@pytest.mark.parametrize("method", ["G\u00c9T", "GET /", "GET\x00", "", "(GET)", "<b>"])
+def test_a_method_that_is_no_token_is_a_bad_request_and_reaches_nobody(chain, seen, error_log, method):
+    ran = []
+    chain.trans(lambda req: ran.append("trans"))
+    environ = {**environ_for("/"), "REQUEST_METHOD": method}
+    assert call(chain.wsgi(lambda *_: ran.append("app")), environ).status == 400
+    assert ran == []
+    assert seen.only.status == 400
+    assert "method" in error_log()
+
+
 @pytest.mark.parametrize("path", ["/..", "/a/../../b", "/\x00", "/\xff", "*", "no-slash", "http://x/"])
 def test_a_malformed_path_is_a_bad_request_with_a_line_in_both_logs(tmp_path, error_log, path):
     log = tmp_path / "access.log"

@@ -54,6 +54,12 @@ _COMMANDS: Mapping[str, Callable[[str, int], list[str]]] = {
 }
 NAMES = tuple(_COMMANDS)
 
+ENDS_A_BROKEN_STREAM_AS_A_WHOLE_ONE = frozenset({"granian"})
+"""Servers that send the last chunk although the app's iterable raised: the client can't tell."""
+
+REPLACES_WHAT_IS_NO_TEXT = frozenset({"werkzeug"})
+"""Servers that put other signs into PATH_INFO for bytes that are not UTF-8, so that no app learns of them."""
+
 
 def free_port() -> int:
     """Return a port that nobody listens on."""
