@@ -88,7 +88,7 @@ class Lazy:
 @pytest.fixture(autouse=True)
 def app(monkeypatch):
     """A module that configurations name."""
-    module = types.ModuleType(APP)
+    module: Any = types.ModuleType(APP)
     for thing in (office_only, by_token, hello, is_late, add_header, Limit, Anything, Marked):
         setattr(module, thing.__name__, thing)
     module.lazy = Lazy()
@@ -143,7 +143,7 @@ def test_a_phase_takes_several_entries_in_their_order():
 @pytest.mark.parametrize("phase", [*(phase.value for phase in Phase), "init"])
 def test_each_phase_can_be_configured(phase):
     (entry,) = configured({phase: f"{APP}:by_token"}).plan.tree.entries
-    assert entry.kind is (Phase.POST_READ_REQUEST if phase == "init" else Phase(phase))
+    assert entry.kind is (Phase.POST_READ_REQUEST if phase == "init" else Phase[phase.upper()])
 
 
 def test_filters_can_be_configured_with_scope():
@@ -474,13 +474,13 @@ def test_an_error_in_a_file_names_file_and_key(tmp_path):
     ("mapping", "key", "nearest", "said"),
     [
         # keys
-        ({"acess": "x"}, "acess", "access", "no such key"),
+        ({"accesz": "x"}, "accesz", "access", "no such key"),
         ({"document-root": "x"}, "document-root", "document_root", "no such key"),
         ({"AUTHEN": "x"}, "AUTHEN", "authen", "no such key"),
         ({"PythonHandler": "x"}, "PythonHandler", "content", "no such key"),
         ({"access_checker": "x"}, "access_checker", "access", "no such key"),
         ({"qqq": "x"}, "qqq", None, "no such key"),
-        ({"section": [{}, {"metods": []}]}, "section[1].metods", "methods", "no such key"),
+        ({"section": [{}, {"methodz": []}]}, "section[1].methodz", "methods", "no such key"),
         ({"section": {"closed": True}}, "section.closed", None, "at the top"),
         ({"section": {"name": "x"}}, "section.name", None, "at the top"),
         ({"location": "/x"}, "location", None, r"\[\[section\]\]"),
@@ -525,7 +525,7 @@ def test_an_error_in_a_file_names_file_and_key(tmp_path):
             "rate",
             "has no argument 'rat'; it takes rate, burst",
         ),
-        ({"access": {"use": f"{APP}:Limit", "rate": 1, "metods": 1}}, "access.metods", "methods", "no argument"),
+        ({"access": {"use": f"{APP}:Limit", "rate": 1, "methodz": 1}}, "access.methodz", "methods", "no argument"),
         ({"access": f"{APP}:Limit"}, "access", None, "missing a required argument: 'rate'"),
         (
             {"access": {"use": f"{APP}:Limit", "rate": "never"}},
