@@ -71,9 +71,12 @@ def asked(req: Request, phase: Phase) -> Steps[Run | Raised]:
 
 def has_handlers(req: Request, run: Run | Raised) -> bool:
     """Tell whether a run calls anything at all; one whose conditions raised counts."""
-    if isinstance(run, Raised) or run.handlers:
-        return True
-    return "added_handlers" in req.__dict__ and bool(req.added_handlers.get(run.phase))
+    return isinstance(run, Raised) or bool(run.handlers or added_to(req, run.phase))
+
+
+def added_to(req: Request, phase: Phase) -> list[Handler]:
+    """Return the handlers that ``add_handler`` brought for a phase."""
+    return req.added_handlers.get(phase, []) if "added_handlers" in req.__dict__ else []
 
 
 def call_run(req: Request, run: Run | Raised) -> Steps[Settled]:
@@ -98,10 +101,18 @@ def told(signal: NamedSignal, req: Request, **arguments: object) -> Steps[None]:
     Raises:
         BaseException: what a receiver raised and is more than a failure.
     """
+    error = yield from sent(signal, req, **arguments)
+    if error is not None:
+        raise error
+
+
+def sent(signal: NamedSignal, req: Request, **arguments: object) -> Steps[BaseException | None]:
+    """Send a signal to its receivers, like ``told``; returns what a receiver raised and is more than a failure."""
     if signal.receivers:
-        sent = yield Function(functools.partial(send, signal, req, **arguments)), ()
-        if isinstance(sent, Raised):
-            raise sent.error
+        answer = yield Function(functools.partial(send, signal, req, **arguments)), ()
+        if isinstance(answer, Raised):
+            return answer.error
+    return None
 
 
 def _call_all(req: Request, run: Run) -> Steps[Settled]:

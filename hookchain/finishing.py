@@ -6,11 +6,12 @@ Each finisher is isolated: one that raises is logged under its name and stops no
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from . import signals
-from .dispatch import Steps, asked, is_observed, whose, told
+from .dispatch import Steps, added_to, asked, is_observed, sent, whose
 from .error_log import log_error
 from .exceptions import ResultError
 from .handlers import Handler, name_of, origin_of
@@ -40,26 +41,32 @@ def finish(first: Request) -> Steps[BaseException | None]:
     first.mark_finished()
     for record in records(first):
         record.take_outcome_of(first)
-    serious = [(yield from _log(first))]
+    serious = yield from _announced(first, Phase.LOG, _log(first))
     serious += yield from _leftovers(first)
-    serious.append((yield from _cleanup_phase(first)))
+    for record in reversed(list(records(first))):
+        serious += yield from _announced(record, Phase.CLEANUP, _cleanup(record))
     serious += yield from _leftovers(first)  # what CLEANUP handlers have left behind
     if "body" in first.__dict__:
         yield CLOSE_BODY, (first,)
-    yield from told(signals.request_finished, first)
+    serious.append((yield from sent(signals.request_finished, first)))
     return next((error for error in serious if error is not None), None)
+
+
+def _announced(req: Request, phase: Phase, steps: Steps[BaseException | None]) -> Steps[list[BaseException | None]]:
+    req.phase = phase
+    started = yield from sent(signals.phase_started, req, phase=phase)
+    serious = yield from steps
+    finished = yield from sent(signals.phase_finished, req, phase=phase)
+    return [started, serious, finished]
 
 
 def _log(first: Request) -> Steps[BaseException | None]:
     serious = None
-    segments = yield from _finishers(first, Phase.LOG)
-    first.phase = Phase.LOG
-    for segment in segments:
+    for segment in (yield from _finishers(first, Phase.LOG, list(records(first)))):
         settled = whose(segment, (yield segment, (first,)))
         serious = serious or _report(first, Phase.LOG, settled)
         if settled is not None and not isinstance(settled[1], Raised) and _ends_log(settled):
             break
-    first.phase = Phase.LOG
     access_log = first.chain.access_log
     if access_log is not None:
         yield Function(access_log.write), (first,)
@@ -74,15 +81,12 @@ def _ends_log(settled: tuple[Handler, object]) -> bool:
     return settled[1] is not OK
 
 
-def _cleanup_phase(first: Request) -> Steps[BaseException | None]:
+def _cleanup(record: Request) -> Steps[BaseException | None]:
     serious = None
-    for record in reversed(list(records(first))):
-        segments = yield from _finishers(record, Phase.CLEANUP)
-        record.phase = Phase.CLEANUP
-        for segment in segments:
-            settled = whose(segment, (yield segment, (record,)))
-            if settled is not None and isinstance(settled[1], Raised):
-                serious = serious or _report(record, Phase.CLEANUP, settled)
+    for segment in (yield from _finishers(record, Phase.CLEANUP, [record])):
+        settled = whose(segment, (yield segment, (record,)))
+        if settled is not None and isinstance(settled[1], Raised):
+            serious = serious or _report(record, Phase.CLEANUP, settled)
     return serious
 
 
@@ -100,18 +104,21 @@ def last_record(first: Request) -> Request:
     return last
 
 
-def _finishers(req: Request, phase: Phase) -> Steps[list[Segment]]:
+def _finishers(req: Request, phase: Phase, owners: Sequence[Request]) -> Steps[Iterable[Segment]]:
+    """The handlers of a phase one by one, then those that ``add_handler`` brought to the owners, in this phase too."""
     run = yield from asked(req, phase)
     if isinstance(run, Raised):
         # Which of the conditional ones apply can't be known; the others still run.
         log_error(req, f"a section's when, asked for {phase.name},", run.error)
         run = req.selection.runs[phase].fixed
     observed = is_observed(req)
-    segments = list(run.one_by_one(observed=observed))
-    for record in records(req) if phase is Phase.LOG else (req,):
-        if "added_handlers" in record.__dict__:
-            segments.extend(Run(phase, record.added_handlers.get(phase, [])).one_by_one(observed=observed))
-    return segments
+    added = (Run(phase, (handler,)).one_by_one(observed=observed)[0] for handler in _added(owners, phase))
+    return itertools.chain(run.one_by_one(observed=observed), added)
+
+
+def _added(owners: Sequence[Request], phase: Phase) -> Iterator[Handler]:
+    while waiting := next(filter(None, (added_to(record, phase) for record in owners)), None):
+        yield waiting.pop(0)
 
 
 def _leftovers(first: Request) -> Steps[list[BaseException | None]]:

@@ -44,10 +44,9 @@ def guards(req: Request) -> Steps[Outcome | None]:
     guard = yield from choose(req, req.selection.guard)
     if isinstance(guard, Raised):
         return conclude(req, Phase.ACCESS, (CONDITION, Raised(condition_error(guard.error))))
-    access = yield from asked(req, Phase.ACCESS)
-    req.applied = guard, access
-    if (yield from _passed_before(req, guard, access)):
+    if (yield from _passed_before(req)):
         return None
+    access = yield from asked(req, Phase.ACCESS)
     settled = yield from call_run(req, access)
     refusal = None if settled is None else conclude(req, Phase.ACCESS, settled)
     if guard.satisfy == "any":
@@ -67,19 +66,15 @@ def _is_shut(guard: Guard) -> bool:
     return guard.closed and not guard.public and not guard.guarded
 
 
-def _passed_before(req: Request, guard: Guard, access: Run | Raised) -> Steps[bool]:
+def _passed_before(req: Request) -> Steps[bool]:
     # Exactly the same sections applied to the record that this one comes from; then its user is kept. A subrequest is
     # asked what a path would pass, so there the record itself must have passed.
     origin = req.prev or req.main
-    if origin is None or not req.may_skip_guards or origin.selection is not req.selection:
+    if origin is None or not req.may_skip_guards or (origin is req.main and not origin.guard_passed):
         return False
-    if origin is req.main and not origin.guard_passed:
-        return False
-    if origin.applied is None:  # refused before it was asked, and now its error document
-        before = (yield from choose(origin, origin.selection.guard)), (yield from asked(origin, Phase.ACCESS))
-    else:
-        before = origin.applied
-    if before[0] is not guard or before[1] is not access:
+    before = yield from choose(origin, origin.selection.sections)
+    now = yield from choose(req, req.selection.sections)
+    if isinstance(now, Raised) or now != before:
         return False
     req.user, req.auth_type, req.authen_ran = origin.user, origin.auth_type, origin.authen_ran
     req.guard_passed = origin.guard_passed

@@ -111,6 +111,7 @@ class Selection:
         nodes: the nodes, outermost first.
         runs: for each phase what is called.
         guard: how requests are guarded.
+        sections: the nodes that are sections; a handler's own location is one where the handler is a guard.
         documents: the error documents, innermost first.
         output_filters: in order.
         input_filters: likewise.
@@ -123,6 +124,7 @@ class Selection:
         self.other_methods = other_methods
         self.runs: Mapping[Phase, Choice[Run]] = {phase: self._run_choice(plan, phase) for phase in Phase}
         self.guard = Choice(nodes, _has_say_in_guards, plan.guard_of)
+        self.sections = Choice(nodes, _is_section, lambda nodes: tuple(filter(_is_section, nodes)))
         self.documents = Choice(nodes, lambda node: bool(node.error_documents), _documents_of)
         self.output_filters = self._filter_choice(plan, Filter.OUTPUT)
         self.input_filters = self._filter_choice(plan, Filter.INPUT)
@@ -154,6 +156,10 @@ def _has_say_in(kind: Kind, node: Node) -> bool:
 
 def _has_say_in_guards(node: Node) -> bool:
     return node.options.guards or node.closed or any(_has_say_in(kind, node) for kind in GUARDING)
+
+
+def _is_section(node: Node) -> bool:
+    return not node.is_handler_scope or any(_has_say_in(kind, node) for kind in (Phase.ACCESS, *GUARDING))
 
 
 def _documents_of(nodes: Sequence[Node]) -> tuple[ErrorDocument, ...]:
@@ -229,7 +235,7 @@ class Plan:
         candidates = [node for prefix in paths.prefixes(path) for node in self._by_prefix.get(prefix, ())]
         nodes = sorted((node for node in candidates if node.covers(path, method, host)), key=lambda node: node.key)
         others: frozenset[str] = frozenset()
-        if self._uses_methods:
+        if self._uses_methods and not any(_has_content(node) for node in nodes):
             others = _other_methods(candidates, path, method, host)
         key = (tuple(nodes), others)
         selection = self._selections.get(key)
@@ -346,11 +352,15 @@ def referred(
     return [entry for entry in entries if refers_to(reference, entry.handler)]
 
 
+def _has_content(node: Node) -> bool:
+    return any(entry.kind is Phase.CONTENT for entry in node.entries)
+
+
 def _other_methods(candidates: Iterable[Node], path: str, method: str, host: str | None) -> frozenset[str]:
     """The methods that content handlers of this path take, where they do not take this one."""
     found: set[str] = set()
     for node in candidates:
-        if any(entry.kind is Phase.CONTENT for entry in node.entries):
+        if _has_content(node):
             methods = [around.scope.methods for around in node.lineage() if around.scope.methods is not None]
             allowed: frozenset[str] = frozenset[str].intersection(*methods) if methods else frozenset()
             if method not in allowed and any(node.covers(path, other, host) for other in allowed):

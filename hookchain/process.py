@@ -231,10 +231,11 @@ def status_of_content(req: Request) -> Steps[int]:
     files = req.chain.files
     if has_handlers(req, run) or req.app is not None:
         return HTTPStatus.OK
+    missing = HTTPStatus.METHOD_NOT_ALLOWED if req.selection.other_methods else HTTPStatus.NOT_FOUND
     if files is None:
-        return HTTPStatus.METHOD_NOT_ALLOWED if req.selection.other_methods else HTTPStatus.NOT_FOUND
+        return missing
     found = yield files.found, (req,)
-    return HTTPStatus.OK if found is True else req.file_refusal or HTTPStatus.NOT_FOUND
+    return HTTPStatus.OK if found is True else req.file_refusal or missing
 
 
 def _nothing_there(req: Request) -> int:

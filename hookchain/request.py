@@ -24,7 +24,7 @@ from werkzeug.utils import cached_property
 from werkzeug.wrappers import Response
 
 from .body import RequestBody
-from .exceptions import HookChainError
+from .exceptions import DeclarationError, HookChainError, did_you_mean
 from .handlers import Handler, SecondHalf, check_callable
 from .paths import BadPathError, encode, normalise
 from .phases import Phase, phase_named
@@ -32,9 +32,7 @@ from .phases import Phase, phase_named
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from .plan import Guard, Selection
-    from .results import Raised
-    from .runs import Run
+    from .plan import Selection
 
 
 class TraceEntry(NamedTuple):
@@ -203,7 +201,6 @@ class Request(SansIORequest):
     error_status: int | None = None
     may_skip_guards: bool = True
     has_body: bool = False
-    applied: tuple[Guard, Run | Raised] | None = None
     guard_passed: bool = False
     _file_refusal: int | None = None
     _resolved_path: str | None = None
@@ -248,6 +245,7 @@ class Request(SansIORequest):
         self.start_time = time.time()
         self.started = time.perf_counter()
         self._make_body = make_body
+        self._asked_path = path
         self._take_path(path)
 
     # --- the one path
@@ -300,7 +298,7 @@ class Request(SansIORequest):
         if self.raw_uri is not None:
             return self.raw_uri
         query = self.query_string.decode("ascii")
-        return encode(self.root_path + self._path) + ("?" + query if query else "")
+        return encode(self.root_path + self._asked_path) + ("?" + query if query else "")
 
     @property
     def storage_paths(self) -> tuple[str, ...]:
@@ -397,6 +395,9 @@ class Request(SansIORequest):
 
         Source: mod_python ``req.add_handler``.
         """
+        if isinstance(phase, str) and phase.upper() not in Phase.__members__:
+            names = [phase.value for phase in Phase]
+            raise DeclarationError(f"add_handler({phase!r}): that is no phase{did_you_mean(phase.lower(), names)}")
         phase = phase_named(phase)
         if self.phase is not None and _POSITION[phase] < _POSITION[self.phase]:
             raise HookChainError(

@@ -337,7 +337,7 @@ def test_what_nobody_answers_is_404_or_405():
     chain = HookChain()
     register(chain, "content", "save", location="/form", methods="POST")
     assert default(chain, "content", "/")[0][1].endswith("else 404")
-    assert default(chain, "content", "/form")[0][1].endswith("else 405 (Allow: POST)")
+    assert default(chain, "content", "/form")[0][1].endswith("else 404")
 
 
 def test_a_guarded_path_without_a_user_is_answered_401_and_403():
@@ -527,7 +527,7 @@ TYPE               -
 FIXUP              -
 CONTENT            report       /admin/report methods=GET,HEAD  HERE
                      if when=is_weekend
-                   default: the app behind the chain, else 405 (Allow: POST)
+                   default: the app behind the chain, else 404
 LOG                default: AccessLog 'combined' to logger hookchain.access
 CLEANUP            -
 
