@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 T = TypeVar("T", bound=Hashable)
@@ -50,18 +50,19 @@ def arrange(ranked: Sequence[T], predecessors: Callable[[T], Iterable[T]]) -> li
     """
     position = {item: index for index, item in enumerate(ranked)}
     placed: dict[T, None] = {}
-
-    def place(item: T, path: list[T]) -> None:
-        if item in placed:
-            return
-        if item in path:
-            raise OrderCycleError([*path[path.index(item) :], item])
-        path.append(item)
-        for needed in sorted(set(predecessors(item)), key=position.__getitem__):
-            place(needed, path)
-        path.pop()
-        placed[item] = None
-
     for item in ranked:
-        place(item, [])
+        # Depth first, with a stack of our own: what is on it waits for what is above it.
+        waiting: dict[T, Iterator[T]] = {}
+        needed: T | None = None if item in placed else item
+        while needed is not None or waiting:
+            if needed is not None:
+                if needed in waiting:
+                    path = list(waiting)
+                    raise OrderCycleError([*path[path.index(needed) :], needed])
+                waiting[needed] = iter(sorted(set(predecessors(needed)), key=position.__getitem__))
+            last = next(reversed(waiting))
+            needed = next((other for other in waiting[last] if other not in placed), None)
+            if needed is None:
+                placed[last] = None
+                del waiting[last]
     return list(placed)

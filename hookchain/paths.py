@@ -77,8 +77,8 @@ def decode_url_path(path: str) -> str:
 
 
 def encode(path: str) -> str:
-    """Return the one percent-encoded spelling of a decoded path."""
-    return quote(path, safe=_SAFE)
+    """Return the one percent-encoded spelling of a decoded path; surrogate escapes become the bytes they stand for."""
+    return quote(path, safe=_SAFE, errors="surrogateescape")
 
 
 def split_url(url: str, base: str) -> tuple[str, str]:
