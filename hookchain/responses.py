@@ -209,7 +209,7 @@ def drop_bad_headers(headers: Headers) -> None:
     for name, value in list(headers):
         try:
             check_headers(Headers([(name, value)]))
-        except BadHeaderError:
+        except ValueError:  # ours, or Werkzeug's
             headers.remove(name)
 
 

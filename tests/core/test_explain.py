@@ -337,7 +337,7 @@ def test_what_nobody_answers_is_404_or_405():
     chain = HookChain()
     register(chain, "content", "save", location="/form", methods="POST")
     assert default(chain, "content", "/")[0][1].endswith("else 404")
-    assert default(chain, "content", "/form")[0][1].endswith("else 404")
+    assert default(chain, "content", "/form")[0][1].endswith("else 405 (Allow: POST)")
 
 
 def test_a_guarded_path_without_a_user_is_answered_401_and_403():
