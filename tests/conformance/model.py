@@ -13,14 +13,25 @@ from urllib.parse import unquote
 from tests.conformance.scenarios import Answer, Scenario, Script, site
 
 RUN_ALL = frozenset({"post_read_request", "header_parser", "access", "fixup", "log"})
-PHASES = (
-    "post_read_request trans map_to_storage header_parser access authen authz type fixup content log cleanup".split()
-)
+PHASES = [
+    "post_read_request",
+    "trans",
+    "map_to_storage",
+    "header_parser",
+    "access",
+    "authen",
+    "authz",
+    "type",
+    "fixup",
+    "content",
+    "log",
+    "cleanup",
+]
 HTTPD_PAGE = "text/html; charset=iso-8859-1"
 LAST_MODIFIED = "Sun, 09 Sep 2001 01:46:40 GMT"
 
 
-class Ended(Exception):
+class EndedError(Exception):
     """A record came to its end: with a status, or with "DONE"."""
 
     def __init__(self, outcome: int | str) -> None:
@@ -103,7 +114,7 @@ class Model:
         try:
             for phase in PHASES[: PHASES.index("content") + 1]:
                 self.phase(phase, record)
-        except Ended as end:
+        except EndedError as end:
             return end.outcome
         return "OK"
 
@@ -114,7 +125,7 @@ class Model:
             return
         settled = self.ask_access(record) if phase == "access" else self.ask(phase, record)
         if phase == "map_to_storage" and settled is None and record.method == "TRACE":
-            raise Ended(405)
+            raise EndedError(405)
         record.is_mapped = record.is_mapped or (phase == "trans" and settled is None)
         if settled is None:
             self.default(phase, record)
@@ -129,7 +140,7 @@ class Model:
                 continue
             if result == "OK":
                 return "OK"
-            raise Ended(result)
+            raise EndedError(result)
         return None
 
     def ask_access(self, record: Record) -> str | None:
@@ -138,7 +149,7 @@ class Model:
             return self.ask("access", record)
         try:
             self.ask("access", record)
-        except Ended:
+        except EndedError:
             return "OK"
         self.is_let_in = True
         return "OK"
@@ -150,22 +161,22 @@ class Model:
     def default(self, phase: str, record: Record) -> None:
         has_authz = self.scenario.scripts("authz") or self.scenario.config.get("require") == "valid-user"
         if phase == "authen" and record.user is None and (self.scenario.scripts("authen") or has_authz):
-            raise Ended(401)
+            raise EndedError(401)
         if phase == "authz" and has_authz:
-            raise Ended(403)
+            raise EndedError(403)
         if phase == "content":
             self.send_file(record)
 
     def send_file(self, record: Record) -> None:
         if record.method not in {"GET", "HEAD"}:
-            raise Ended(405)
+            raise EndedError(405)
         if self.is_folder(record) and not record.path.endswith("/"):
             query = self.scenario.path.partition("?")[1:]
             self.location = "".join([record.path, "/", *query])
-            raise Ended(301)
+            raise EndedError(301)
         text = site().get(self.file_of(record).lstrip("/")) if record.is_mapped else None
         if text is None:
-            raise Ended(404)
+            raise EndedError(404)
         record.headers["last-modified"] = LAST_MODIFIED
         self.written = text
 
@@ -193,21 +204,21 @@ class Model:
                 return 500 if script.phase != "content" else script.result
             if verb == "see":
                 self.observed.append(self.seen(script, record, answer))
-            elif verb == "user":
-                record.user = values[0]
-            elif verb == "nouser":
-                record.user = None
-            elif verb == "write":
-                self.written += values[0]
-            elif verb == "status":
-                record.status = values[0]
-            elif verb == "err":
-                self.err_headers[values[0].lower()] = values[1]
-            elif verb == "out":
-                record.headers[values[0].lower()] = values[1]
+            else:
+                self.do(verb, values, record)
         if isinstance(script.result, int) and not 200 <= script.result <= 599:
             return 500
         return script.result
+
+    def do(self, verb: str, values: list[Any], record: Record) -> None:
+        if verb in {"user", "nouser"}:
+            record.user = values[0] if values else None
+        elif verb == "write":
+            self.written += values[0]
+        elif verb == "status":
+            record.status = values[0]
+        elif verb in {"err", "out"}:
+            (self.err_headers if verb == "err" else record.headers)[values[0].lower()] = values[1]
 
     def seen(self, script: Script, record: Record, answer: Answer | None) -> dict[str, Any]:
         seen: dict[str, Any] = {
@@ -232,6 +243,9 @@ class Model:
             }
         elif answer and any(name.startswith("redirect:") for name in self.trace):
             target = self.scenario.error_documents[answer.status or 0]
-            seen |= {f"{which}_{what}": value for which in ("next", "last") for what, value in
-                     (("status", answer.status), ("uri", target))}
+            seen |= {
+                f"{which}_{what}": value
+                for which in ("next", "last")
+                for what, value in (("status", answer.status), ("uri", target))
+            }
         return {key: value for key, value in seen.items() if value is not None}

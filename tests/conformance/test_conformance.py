@@ -1,4 +1,4 @@
-"""Every recorded scenario, in every way that hookchain offers: httpd's answer, or what a difference says in its place."""
+"""Every recorded scenario, in every way that hookchain offers: answered as httpd did, or as a difference says."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from tests.conformance import driver
 from tests.conformance.differences import DIFFERENCES, expected
+from tests.conformance.differences_page import PAGE, page
 from tests.conformance.scenarios import Answer, scenarios
 
 
@@ -46,3 +47,7 @@ def test_every_difference_is_needed_by_some_scenario():
 def test_the_names_of_differences_are_unique():
     names = [rule.name for rule in DIFFERENCES]
     assert len(names) == len(set(names))
+
+
+def test_the_documentation_lists_the_differences_as_they_are():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m tests.conformance.differences_page"
