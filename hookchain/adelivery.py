@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from werkzeug.wrappers import Response
 
 from .dispatch import Steps
-from .drivers import Finished, Pending, Threads, adrive, advance, call_here, carry, thread_loop
+from .drivers import Finished, Pending, Threads, adrive, advance, call_here, thread_loop
 from .request import Request
 from .responses import complete_length
 from .results import Raised
@@ -60,7 +60,7 @@ class AsyncDelivery:
 
     def _chunks(self) -> Iterator[str | bytes]:
         if not isinstance(self._response.response, AsyncIterable):
-            carry(self._context, self._threads.context.run)
+            self._threads.enter(self._context)
             chunks: Any = iter(self._response.response)
             while True:
                 chunk = self._threads.context.run(next, chunks, None)
@@ -117,7 +117,7 @@ class AsyncDelivery:
         except BaseException as error:
             return Raised(error)
         finally:
-            carry(self._threads.context, self._context.run)
+            self._threads.leave(self._context.run)
         return None
 
     async def _drive_rest(self, steps: Steps[None], pending: Pending) -> None:

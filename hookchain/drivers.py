@@ -10,8 +10,8 @@ import contextvars
 import functools
 import threading
 from collections.abc import Awaitable, Callable
-from contextvars import Context
-from typing import Any, Protocol, TypeVar
+from contextvars import Context, ContextVar, Token
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from .cycle import SEND
 from .dispatch import Steps
@@ -197,6 +197,16 @@ class Threads:
     def __init__(self) -> None:
         """Start with the values of the task; the context is kept, so that a token can be reset later."""
         self.context = contextvars.copy_context()
+        self._entered: Tokens = {}
+        self._left: Tokens = {}
+
+    def enter(self, values: Context) -> None:
+        """Give the worker threads the values of the task's context."""
+        carry(values, self.context.run, self._entered)
+
+    def leave(self, run: Callable[..., Any]) -> None:
+        """Give the task the values that were set in a worker thread; ``run`` calls a function in its context."""
+        carry(self.context, run, self._left)
 
     async def run(self, function: Callable[[], T]) -> tuple[T, BaseException | None]:
         """Run a function in a worker thread; what it sets is there afterwards, and the other way round.
@@ -204,7 +214,7 @@ class Threads:
         Returns:
             What it returned, and the cancellation that arrived meanwhile: a thread can't be stopped, it is waited for.
         """
-        carry(contextvars.copy_context(), self.context.run)
+        self.enter(contextvars.copy_context())
         future = asyncio.get_running_loop().run_in_executor(None, self.context.run, function)
         cancelled: BaseException | None = None
         while not future.done():
@@ -214,7 +224,7 @@ class Threads:
                 cancelled = error
             except BaseException:
                 break
-        carry(self.context, _apply)
+        self.leave(_apply)
         return future.result(), cancelled
 
 
@@ -223,18 +233,24 @@ def _apply(function: Callable[..., T], *args: Any) -> T:
 
 
 _MISSING: Any = object()
+Tokens: TypeAlias = dict[ContextVar[Any], Token[Any]]
 
 
-def carry(values: Context, run: Callable[..., Any]) -> None:
-    """Set all variables to the values that they have in a context.
+def carry(values: Context, run: Callable[..., Any], tokens: Tokens) -> None:
+    """Set all variables to the values that they have in a context, and reset those that have none there any more.
 
     Args:
         values: where they are read.
         run: calls a function where they are to be set.
+        tokens: what resets the variables that had no value before they were carried.
     """
     for variable, value in values.items():
         if run(variable.get, _MISSING) is not value:
-            run(variable.set, value)
+            token = run(variable.set, value)
+            if token.old_value is Token.MISSING:
+                tokens[variable] = token
+    for variable in [variable for variable in tokens if variable not in values]:
+        run(variable.reset, tokens.pop(variable))
 
 
 async def adrive(steps: Steps[Any], answer: Any, threads: Threads) -> Any:
