@@ -19,13 +19,14 @@ WANTS_demo := --editable '.[serve]'
 WANTS_tests := $(WANTS_demo) --group tests
 WANTS_dev := $(WANTS_demo) --group dev
 
-.PHONY: help demo demo-check test lint format docs wheel clean
+.PHONY: help demo demo-check test pytest lint format docs wheel clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo        serve the example site on port $(PORT) (or PORT=...); Ctrl-C ends it"
 	@echo "make demo-check  serve it on a free port, send it the requests that it suggests, check the answers"
 	@echo "make test        run all tests in parallel, with the coverage gate"
+	@echo "make pytest      run all tests, or those that TESTS=... names, without the gate"
 	@echo "make lint        ruff, mypy, pyright, import-linter, codespell"
 	@echo "make format      let ruff mend what it can"
 	@echo "make docs        build the documentation into docs/_build"

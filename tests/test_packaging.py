@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 import runpy
@@ -56,15 +57,19 @@ def test_the_wheel_holds_the_import_package_and_nothing_else(wheel):
     assert "hookchain/py.typed" in packaged
 
 
-def test_the_wheel_carries_the_licence_and_the_command(wheel):
-    names = {name.partition(".dist-info/")[2]: name for name in wheel.namelist()}
-    assert wheel.read(names["licenses/LICENSE"]).startswith(b"BSD 3-Clause License")
-    assert wheel.read(names["entry_points.txt"]).decode().split() == [
-        "[console_scripts]",
-        "hookchain",
-        "=",
-        "hookchain.cli:main",
-    ]
+def test_the_wheel_carries_the_licence(wheel):
+    (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/licenses/LICENSE"))
+    assert wheel.read(name).startswith(b"BSD 3-Clause License")
+
+
+def test_the_wheel_declares_the_command_and_the_pytest_plugin(wheel):
+    (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt"))
+    declared = configparser.ConfigParser()
+    declared.read_string(wheel.read(name).decode())
+    assert {section: dict(declared[section]) for section in declared.sections()} == {
+        "console_scripts": {"hookchain": "hookchain.cli:main"},
+        "pytest11": {"hookchain": "hookchain.pytest_plugin"},
+    }
 
 
 def test_the_library_alone_needs_werkzeug_and_blinker(metadata):
@@ -91,7 +96,7 @@ def test_every_public_name_can_be_imported_and_is_listed_once():
 
 
 def test_every_name_that_the_package_imports_for_users_is_listed():
-    imported = {name for name in vars(hookchain) if not name.startswith("_")}
+    imported = {name for name in vars(hookchain) if name.isidentifier() and not name.startswith("_")}
     modules = {name for name in imported if f"hookchain.{name}" in sys.modules}
     assert imported - modules - {"annotations"} == set(hookchain.__all__)
 
