@@ -7,6 +7,8 @@ which they stand here: first how the request goes, then what handlers answer and
 from __future__ import annotations
 
 import copy
+import functools
+from collections import Counter
 
 from tests.conformance import (
     differences_answers,
@@ -17,7 +19,7 @@ from tests.conformance import (
     differences_views,
 )
 from tests.conformance.rule import Difference
-from tests.conformance.scenarios import Answer, Scenario
+from tests.conformance.scenarios import Answer, Scenario, scenarios
 
 DIFFERENCES: list[Difference] = [
     *differences_cycle.difference,
@@ -38,3 +40,9 @@ def expected(scenario: Scenario) -> tuple[Answer, list[str]]:
         if answer != before:
             used.append(rule.name)
     return answer, used
+
+
+@functools.cache
+def uses() -> Counter[str]:
+    """Return how many of the recorded scenarios each rule changes."""
+    return Counter(rule for scenario in scenarios() for rule in expected(scenario)[1])

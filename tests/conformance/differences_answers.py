@@ -31,6 +31,7 @@ def _answer_after_flush(scenario: Scenario, answer: Answer) -> None:
 
 
 def _answer_with_status(scenario: Scenario, answer: Answer, status: int) -> None:
+    status = status if 200 <= status <= 599 else 500
     page = Model(scenario).page(status)
     answer.status, answer.headers, answer.body, answer.error_page = status, page.headers, "", page.error_page
     for seen in finishers_of(answer):

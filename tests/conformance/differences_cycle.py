@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote_to_bytes
 
 from tests.conformance.model import Model
 from tests.conformance.reading import (
@@ -60,13 +61,17 @@ def _percent_encoding(scenario: Scenario, answer: Answer) -> None:
 
 
 @difference(
-    "encoded-slash",
-    httpd="answers 404 to a path with an encoded slash (`AllowEncodedSlashes Off`).",
-    here="counts it as a slash.",
-    why="One path: it is decoded once, and an encoded slash counts as a slash, for sections, handlers and files alike.",
+    "encoded-bytes",
+    httpd="answers 404 to a path with an encoded slash (`AllowEncodedSlashes Off`) or an encoded NUL, and takes all "
+    "other bytes as they come.",
+    here="counts an encoded slash as a slash, and answers 400 to NUL and to what is no UTF-8.",
+    why="One path: it is decoded once, and is the same for sections, handlers, files and an app behind the chain.",
 )
-def _encoded_slash(scenario: Scenario, answer: Answer) -> None:
-    if "%2f" in scenario.url_path.lower():
+def _encoded_bytes(scenario: Scenario, answer: Answer) -> None:
+    raw = unquote_to_bytes(scenario.url_path)
+    if b"\0" in raw or raw.decode("utf-8", "ignore").encode() != raw:
+        _refuse_after_post_read_request(scenario, answer, 400)
+    elif "%2f" in scenario.url_path.lower():
         play(scenario, answer)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conformance.model import HTTPD_PAGE, LAST_MODIFIED
-from tests.conformance.reading import answered_by_default, finishers_of, is_folder, named_file, play
+from tests.conformance.reading import answered_by_default, finishers_of, in_trace, is_folder, named_file, play
 from tests.conformance.rule import Rules
 from tests.conformance.scenarios import Answer, Scenario, site
 
@@ -17,12 +17,9 @@ difference = Rules()
     why="Static files: GET and HEAD, else 405 with Allow (security rule 13).",
 )
 def _methods_of_files(scenario: Scenario, answer: Answer) -> None:
-    is_default = all(not at.startswith("sub:") for at in answer.trace or ())
-    sent_to_post = scenario.method == "POST" and answered_by_default(scenario, answer)
-    unknown = answer.status == 501 and answered_by_default(scenario, answer)
-    if not is_default or not (sent_to_post or unknown):
+    if not _reached_the_file_handler(scenario, answer) or (scenario.method != "POST" and answer.status != 501):
         return
-    if unknown and scenario.error_documents:
+    if scenario.error_documents:
         play(scenario, answer)
         return
     answer.headers = {"content-type": HTTPD_PAGE, "allow": "GET,HEAD,OPTIONS,POST,TRACE"}
@@ -31,6 +28,17 @@ def _methods_of_files(scenario: Scenario, answer: Answer) -> None:
         seen |= {"content_type": HTTPD_PAGE}
         for key in {"status", "next_status", "last_status"} & set(seen):
             seen[key] = 405
+
+
+def _reached_the_file_handler(scenario: Scenario, answer: Answer) -> bool:
+    """Tell whether the file handler was asked with the method of the request; an error document's is GET."""
+    is_redirected = any(script.does("redirect") for script in scenario.handlers)
+    asked = [
+        script
+        for at, script in in_trace(scenario, answer)
+        if script.phase == "content" and "sub:" not in at and ("redirect:" in at) == is_redirected
+    ]
+    return bool(asked) and asked[-1].result == "DECLINED"
 
 
 @difference(

@@ -64,9 +64,10 @@ def _sent_type(scenario: Scenario, answer: Answer) -> str | None:
         return recorded
     if recorded == "" or not _has_passed_type(scenario, answer):
         return TEXT
+    unknown = "application/octet-stream" if "last-modified" in answer.headers else TEXT
     if any(script.result == "OK" for script in scenario.scripts("type", _kind_at_end(answer))):
-        return "application/octet-stream" if "last-modified" in answer.headers else TEXT
-    return TYPES.get(_suffix(_last_path(scenario, answer)), TEXT)
+        return unknown
+    return TYPES.get(_suffix(_last_path(scenario, answer)), unknown)
 
 
 def _types_set(scenario: Scenario) -> set[str]:
@@ -93,14 +94,13 @@ def _last_path(scenario: Scenario, answer: Answer) -> str:
             return str(seen["last_uri"])
     if _kind_at_end(answer) == "redirect":
         return targets(scenario)[0]
-    return named_file(scenario)
+    path = named_file(scenario)
+    return f"{path}index.html" if path.endswith("/") and "mod_dir" in scenario.config["modules"] else path
 
 
 def _suffix(path: str) -> str:
     """Return the suffix of the file that a path leads to, with or without something behind it."""
     file = next((name for name in site() if path.startswith(f"/{name}/")), path.partition("?")[0])
-    if file.endswith("/") and f"{file.lstrip('/')}index.html" in site():
-        return ".html"
     return file[file.rindex(".") :].lower() if "." in file.rpartition("/")[2] else ""
 
 

@@ -95,7 +95,7 @@ class Model:
         realm = self.scenario.config.get("realm")
         if status == 401 and realm:
             headers.setdefault("www-authenticate", f'Basic realm="{realm}"')
-        shown = None if status < 300 or status == 304 or self.first.method == "HEAD" else status
+        shown = None if status in {204, 304} or self.first.method == "HEAD" else status
         return Answer(self.trace, self.observed, status, headers, "", shown)
 
     def page_or_document(self, status: int) -> Answer:
