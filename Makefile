@@ -3,15 +3,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8080
-# What `make test` runs; `make test TESTS=tests/core COVERAGE=` runs a part, without the gate.
+# What `make pytest` runs: all, or for example tests/core.
 TESTS ?=
-COVERAGE ?= yes
 
 BIN := $(VENV)/bin
-# pytest loads hookchain's plugin before pytest-cov could start to measure, so coverage starts pytest.
-MEASURED := $(if $(COVERAGE),$(BIN)/coverage erase && $(BIN)/coverage run,$(BIN)/python)
-REPORT := $(if $(COVERAGE),$(BIN)/coverage combine --quiet && $(BIN)/coverage report)
-
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # The kinds of environment, each a stamp in $(VENV) that is older than pyproject.toml when it has to be made again.
@@ -39,9 +34,15 @@ demo: $(VENV)/.demo
 demo-check: $(VENV)/.demo
 	@$(BIN)/python examples/site/demo.py --check
 
+# Coverage starts before pytest: pytest loads hookchain's plugin, and most of hookchain with it, before any test.
 test: $(VENV)/.tests
-	$(MEASURED) -m pytest --numprocesses=auto $(TESTS)
-	$(REPORT)
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest --numprocesses=auto
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+pytest: $(VENV)/.tests
+	$(BIN)/python -m pytest --numprocesses=auto $(TESTS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
