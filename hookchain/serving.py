@@ -117,8 +117,8 @@ def listening_address(host: str, port: int) -> Address:
         return Address(host, host, port)
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise ServeError(f"there is no host {host!r}: {error.strerror}") from error
+    except (OSError, UnicodeError) as error:
+        raise ServeError(f"there is no host {host!r}: {getattr(error, 'strerror', error)}") from error
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -175,7 +175,7 @@ def _load_in_worker(site: Site) -> WSGIApplication:
 
 def serve_werkzeug(site: Site, where: Address) -> None:
     """Serve on Werkzeug's server until a signal ends it."""
-    signal.signal(signal.SIGTERM, _stop)
+    _stop_on_signals()
     server = make_server(where.address, where.port, site.load(), threaded=True, request_handler=QuietHandler)
     _announce(site, where, "Werkzeug's server")
     server.serve_forever()
@@ -189,6 +189,7 @@ def serve_dev(site: Site, where: Address, watched: Iterable[str] = ()) -> None:
         where: where.
         watched: files besides Python's modules whose change starts the server anew.
     """
+    _stop_on_signals()
     if is_running_from_reloader():
         app = _load_or_show(site)
     else:
@@ -229,6 +230,12 @@ class QuietHandler(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Write nothing."""
+
+
+def _stop_on_signals() -> None:
+    # SIGINT too: a shell that starts a command in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
 
 
 def _stop(signum: int, frame: Any) -> NoReturn:

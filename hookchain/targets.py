@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .chain import HookChain
-from .exceptions import CompileError, HookChainError, did_you_mean
+from .exceptions import CompileError, ConfigError, HookChainError, did_you_mean
 from .wsgi import WSGIChain
 
 if TYPE_CHECKING:
@@ -66,12 +66,15 @@ def find_target(name: str) -> Target:
         CompileError: importing the module compiled the chain, and it is wrong.
         ConfigError: the TOML file is wrong.
     """
+    folder = os.getcwd()  # noqa: PTH109 - sys.path holds text
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     if name.endswith(".toml"):
         chain = HookChain(Path(name).stem)
         _guarded(f"reading {name}", lambda: chain.configure_file(name))
         return Target(name, chain)
     module_name, colon, path = name.partition(":")
-    module = _import(module_name)
+    module = _import(module_name, folder)
     found = _walk(module, path) if colon else _only_chain(module)
     if inspect.isfunction(found):
         found = _call(f"{name}()", found)
@@ -82,13 +85,10 @@ def find_target(name: str) -> Target:
     return Target(name, found)
 
 
-def _import(name: str) -> ModuleType:
+def _import(name: str, folder: str) -> ModuleType:
     if name.endswith(".py") or "/" in name or not name:
         dotted = name.removesuffix(".py").strip("./").replace("/", ".") or "module"
         raise TargetError(f"{name!r} is no name of a module; write {dotted}:chain")
-    folder = os.getcwd()  # noqa: PTH109 - sys.path holds text
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
     try:
         return _guarded(f"importing {name}", lambda: importlib.import_module(name))
     except TargetError as error:
@@ -105,11 +105,9 @@ def _guarded(what: str, function: Callable[[], T]) -> T:
     """Call what runs users' code; tell on one line where it failed."""
     try:
         return function()
-    except (CompileError, TargetError):
+    except (CompileError, ConfigError, TargetError):
         raise
     except HookChainError as error:
-        if what.startswith("reading"):
-            raise
         raise TargetError(f"{what} failed at {_place_of(error)}: {_one_line(error)}") from error
     except (Exception, SystemExit) as error:
         raise TargetError(f"{what} failed at {_place_of(error)}: {type(error).__name__}: {_one_line(error)}") from error
