@@ -18,7 +18,7 @@ from .agreement import guards_agree
 from .checks import problems_of, warnings_of
 from .config import configure, read_file
 from .cycle import cycle, run_subrequest, subrequest
-from .declarations import Reference, References, make_options, reference_name, refers_to
+from .declarations import Reference, References, make_options, reference_name
 from .defaults import FileHandlers, file_handlers
 from .delivery import Delivery, as_response, async_body_met
 from .dispatch import Steps
@@ -358,7 +358,7 @@ class HookChain(Registry):
         Raises:
             DeclarationError: no handler is called so, or the fake can't be called with a request.
         """
-        entries = [entry for entry in self.plan.tree.entries if refers_to(handler, entry.handler)]
+        entries = [entry for entry in self.plan.tree.entries if entry.stands_for(handler)]
         if not entries:
             names = {entry.handler.name for entry in self.plan.tree.entries}
             hint = did_you_mean(handler, names) if isinstance(handler, str) else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, TypeAlias, cast
 
 from .exceptions import DeclarationError, did_you_mean
@@ -155,7 +155,8 @@ def as_references(name: str, value: References) -> tuple[Reference, ...]:
     Raises:
         DeclarationError: one is neither a name nor callable.
     """
-    several = (value,) if isinstance(value, str) or callable(value) else tuple(value)
+    is_one = isinstance(value, str) or callable(value) or not isinstance(value, Iterable)
+    several = (value,) if is_one else tuple(value)
     for reference in several:
         if not isinstance(reference, str) and not callable(reference):
             raise DeclarationError(f"{name}={value!r}: give handlers or their names, one or several")

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar
 
 from . import paths
-from .declarations import ERROR_STATUSES, ErrorDocument, Filter, Kind, refers_to
+from .declarations import ERROR_STATUSES, ErrorDocument, Filter, Kind
 from .handlers import Handler
 from .order import arrange
 from .phases import Phase, Policy
@@ -298,7 +298,7 @@ class Plan:
 
 def switches_off(node: Node, entry: Entry) -> bool:
     """Tell whether a node's ``without`` names this entry of an outer node."""
-    return entry.node.key < node.key and any(refers_to(reference, entry.handler) for reference in node.options.without)
+    return entry.node.key < node.key and any(map(entry.stands_for, node.options.without))
 
 
 def _innermost(nodes: Sequence[Node], option: str, default: Any) -> Any:
@@ -349,7 +349,7 @@ def referred(
     """Return the entries that a name or function stands for."""
     if isinstance(reference, str):
         return by_name.get(reference, ())
-    return [entry for entry in entries if refers_to(reference, entry.handler)]
+    return [entry for entry in entries if entry.stands_for(reference)]
 
 
 def _has_content(node: Node) -> bool:

@@ -7,10 +7,11 @@ import fnmatch
 import inspect
 import os
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .exceptions import DeclarationError
+from .handlers import check_callable
 from .paths import BadPathError, normalise
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def make_scope(
         pattern=pattern,
         methods=_check_methods(methods),
         hosts=_check_hosts(hosts),
-        directory=None if directory is None else os.fspath(directory),
+        directory=_check_directory(directory),
         files=_check_text("files", files),
         endpoint=_check_text("endpoint", endpoint),
         when=when,
@@ -159,7 +160,7 @@ def _check_prefix(location: str, *, exact: bool) -> str:
 
 
 def _several(name: str, value: str | Collection[str]) -> list[str]:
-    values = [value] if isinstance(value, str) else list(value)
+    values = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else []
     if not values or not all(values) or {type(item) for item in values} != {str}:
         raise DeclarationError(f"{name}={value!r}: give one or several names, or leave it out to cover all")
     return values
@@ -193,9 +194,17 @@ def _check_text(name: str, value: object) -> str | None:
     return value
 
 
+def _check_directory(directory: object) -> str | None:
+    path = os.fspath(directory) if isinstance(directory, os.PathLike) else directory
+    if path is not None and not (isinstance(path, str) and path):
+        raise DeclarationError(f"directory={directory!r}: give a folder below document_root such as 'private'")
+    return path
+
+
 def _check_when(when: object) -> None:
     if not callable(when):
         raise DeclarationError(f"when={when!r} is not callable; give a function of the request")
+    check_callable(when, "when", 1)
     if inspect.iscoroutinefunction(when) or inspect.iscoroutinefunction(getattr(when, "__call__", None)):  # noqa: B004
         raise DeclarationError("when must be a plain function; what has to await belongs in a handler")
 

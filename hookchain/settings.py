@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .access_log import AccessLog
@@ -88,7 +88,7 @@ def _seconds(name: str, value: Any) -> float:
 
 
 def _file_names(name: str, value: Any) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else tuple(value)
+    names = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
     for file_name in names:
         if not isinstance(file_name, str) or not file_name or "/" in file_name or file_name.startswith("."):
             raise DeclarationError(f"{name}={value!r}: give names of files such as 'index.html'")

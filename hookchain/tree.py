@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 
 from . import paths
-from .declarations import Declaration, ErrorDocument, Kind, SectionOptions
+from .declarations import Declaration, ErrorDocument, Kind, Reference, SectionOptions, refers_to
 from .handlers import Handler, HandlerFunction
 from .phases import Phase
 from .registry import Included, Registry, Section
@@ -144,6 +144,10 @@ class Entry:
     def __str__(self) -> str:
         """Name the handler and its place."""
         return str(self.declaration)
+
+    def stands_for(self, reference: Reference) -> bool:
+        """Tell whether a name or function means this handler, or the one that it is a fake for."""
+        return refers_to(reference, self.declaration.handler)
 
 
 class Tree:
