@@ -122,7 +122,7 @@ def _phases(explanation: Explanation) -> Iterator[_Entry]:
 
 def _entry(row: Row, label: str) -> _Entry:
     if row.default:
-        return _Entry((label, "", "", ""), "default", tuple(f"default: {note}" for note in row.notes))
+        return _Entry((label, "", "", ""), "default", tuple(f"default: {shortened(note)}" for note in row.notes))
     notes = [f"if {condition}" for condition in row.conditions]
     notes += [*row.exceptions, *row.notes]
     if row.reason:
