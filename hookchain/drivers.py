@@ -17,6 +17,7 @@ from .cycle import SEND
 from .dispatch import Steps
 from .exceptions import AsyncHandlerError
 from .handlers import Handler, SecondHalf, origin_of
+from .leaving import CLOSE
 from .results import Raised
 from .runs import Segment, Step
 
@@ -265,6 +266,8 @@ async def adrive(steps: Steps[Any], answer: Any, threads: Threads) -> Any:
         elif step.blocking:
             (step, args), cancelled = await threads.run(functools.partial(_drive_sync, steps, step, args))
             if cancelled is not None:
+                if step is SEND:  # nobody takes the response any more
+                    await threads.run(functools.partial(call_here, CLOSE, args))
                 step, args = advance(steps, Raised(cancelled))
         else:
             step, args = advance(steps, call_here(step, args))
