@@ -211,7 +211,7 @@ def readings(value, key):
         raw = unquote_to_bytes(raw)
     yield raw
     yield re.sub(rb"/+", b"/", raw)
-    yield os.path.normpath(raw)
+    yield os.path.normpath(raw) + b"/" * raw.endswith(b"/")  # an exact section covers no path with another end
     yield b"/" + raw.lstrip(b"/")
 
 
