@@ -370,6 +370,24 @@ def test_a_body_that_is_not_sent_after_all_is_closed_once(chain, seen, failing_f
     assert seen.only.bytes_sent == len(got.body)
 
 
+@pytest.mark.parametrize("how", ["closes it", "sends it in another response"])
+def test_a_body_that_a_filter_takes_care_of_itself_is_closed_once(chain, seen, how):
+    body = Body(b"one")
+
+    @chain.output_filter
+    def take_care(req, response):
+        if how != "closes it":
+            return Response(response.response)
+        chunks = list(response.response)
+        response.response.close()
+        response.response = iter(chunks)
+        return None
+
+    got = call(chain.wsgi(answering(body)), environ_for())
+    assert (got.body, body.closed) == (b"one", 1)
+    assert seen.only.bytes_sent == 3
+
+
 def test_a_header_that_must_not_leave_gives_500_and_closes_the_body(chain, seen):
     body = Body(b"one")
     got = call(chain.wsgi(answering(body, headers=[("X-Y", "a\r\nSet-Cookie: b")])), environ_for())
