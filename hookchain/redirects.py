@@ -78,7 +78,7 @@ def _next_record(record: Request, path: str, query: str, *, error_status: int | 
     following = follow_up(record, path, query, method="GET" if is_error else None)
     following.prev, record.next, following.main = record, following, record.main
     following.status = record.status if error_status is None else error_status
-    following.err_headers_out = record.err_headers_out
+    vars(following)["err_headers_out"] = record.err_headers_out  # one table for all records of a request
     if following.status in REDIRECTS and "Location" in record.headers_out:
         following.headers_out["Location"] = record.headers_out["Location"]
     following.env["REDIRECT_STATUS"] = str(following.status)
@@ -90,9 +90,6 @@ def _next_record(record: Request, path: str, query: str, *, error_status: int | 
 def _error(record: Request, outcome: int | HTTPException) -> Steps[Ending]:
     status = outcome if isinstance(outcome, int) else outcome.code or 500
     plain = status_response(record, outcome)
-    if record.error_status is not None:
-        plain.status_code = record.error_status  # an error document that failed: the original error
-        return record, plain
     if status in _NO_ERRORS:
         return record, Success(plain)
     document = yield from _document_for(record, status)

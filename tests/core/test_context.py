@@ -146,7 +146,7 @@ def test_a_token_is_reset_under_handle():
 def test_values_of_the_caller_are_seen_and_none_leaks_to_it_or_to_the_next_request_on_the_thread(ask):
     seen: list[str] = []
     hooks = quiet()
-    hooks.access(lambda req: seen.append(var.get()) or var.set("leaked?") and None)
+    hooks.access(lambda req: seen.append(var.get()) or (var.set("leaked?") and None))
     hooks.log(lambda req: var.set("from LOG") and None)
     token = var.set("caller")
     try:
@@ -258,7 +258,7 @@ def test_a_view_finds_the_record_in_the_environ_and_as_the_current_one():
         return []
 
     hooks = quiet()
-    hooks.authen(lambda req: setattr(req, "user", "ann") or var.set("for the view") and OK)
+    hooks.authen(lambda req: setattr(req, "user", "ann") or (var.set("for the view") and OK))
     by_wsgi(hooks, app=app)
     assert seen == ["ann", True, "for the view"]
 
@@ -276,7 +276,7 @@ def test_a_thread_never_enters_the_context_of_the_running_task():
     """What is blocking runs elsewhere; what is declared not to be runs on the loop, in the task's own context."""
     names: dict[str, str] = {}
     hooks = quiet()
-    hooks.access(lambda req: names.update(blocking=threading.current_thread().name) or var.set("1") and None)
+    hooks.access(lambda req: names.update(blocking=threading.current_thread().name) or (var.set("1") and None))
     hooks.access(lambda req: names.update(quick=threading.current_thread().name, value=var.get()), blocking=False)
 
     @hooks.fixup

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.wrappers import Response
 
-from hookchain import DECLINED, DONE, OK, AsyncHandlerError, DeclarationError, HookChainError, InternalRedirect, Phase, Policy
+from hookchain import (
+    DECLINED,
+    DONE,
+    OK,
+    AsyncHandlerError,
+    DeclarationError,
+    HookChainError,
+    InternalRedirect,
+    Phase,
+    Policy,
+)
 from hookchain.phases import CYCLE_PHASES
 from hookchain.testing import make_request
 from tests.asking import Calls, by_ahandle, by_handle, by_wsgi, quiet
@@ -65,7 +75,11 @@ def test_an_empty_chain_around_an_app_hands_over_to_it():
 def test_an_empty_chain_with_a_document_root_sends_files(ask, tmp_path):
     (tmp_path / "page.html").write_text("<p>page</p>")
     answer = ask(quiet(document_root=tmp_path), "/page.html")
-    assert (answer.status, answer.text, answer.headers["Content-Type"]) == (200, "<p>page</p>", "text/html; charset=utf-8")
+    assert (answer.status, answer.text, answer.headers["Content-Type"]) == (
+        200,
+        "<p>page</p>",
+        "text/html; charset=utf-8",
+    )
 
 
 def test_with_a_document_root_and_an_app_a_file_that_is_found_is_sent_and_all_else_goes_to_the_app(tmp_path):
@@ -411,7 +425,18 @@ def test_the_status_of_a_subrequest_tells_what_the_client_would_get(ask, tmp_pat
         hooks.section("/response").access(lambda req: ("no", 402))
         hooks.section("/done").access(lambda req: DONE)
         hooks.section("/guarded").authen(lambda req: None)
-        uris = ["/found", "/missing", "/refused", "/raised", "/response", "/done", "/guarded", "/../x", "/file.txt", "/put"]
+        uris = [
+            "/found",
+            "/missing",
+            "/refused",
+            "/raised",
+            "/response",
+            "/done",
+            "/guarded",
+            "/../x",
+            "/file.txt",
+            "/put",
+        ]
         query = "&".join(f"uri={uri}" for uri in uris)
         statuses = [200, 404, 403, 500, 402, 200, 401, 400, 200 if root else 404, 405]
         assert ask(hooks, f"/main?{query}").text == str(statuses)
@@ -419,7 +444,9 @@ def test_the_status_of_a_subrequest_tells_what_the_client_would_get(ask, tmp_pat
 
 def test_the_response_of_a_subrequest_or_the_refusal_is_given_by_run(ask):
     hooks = quiet()
-    hooks.content("/main")(lambda req: "|".join(req.lookup(uri).run().get_data(as_text=True)[:20] for uri in req.args.getlist("uri")))
+    hooks.content("/main")(
+        lambda req: "|".join(req.lookup(uri).run().get_data(as_text=True)[:20] for uri in req.args.getlist("uri"))
+    )
     hooks.content("/found")(lambda req: req.headers_out.update({"X-A": "1"}) or f"found {req.query_string.decode()}")
     hooks.content("/redirect")(lambda req: InternalRedirect("/found?r"))
     hooks.section("/response").access(lambda req: ("refused", 402))

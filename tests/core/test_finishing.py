@@ -164,7 +164,9 @@ def test_a_second_half_or_a_cleanup_that_raises_is_logged_and_stops_nobody(ask, 
     assert "test_finishing.py" in error_log()
 
 
-@pytest.mark.parametrize(("answer", "goes_on"), [(OK, True), (DECLINED, True), (1.5, True), (DONE, False), (404, False)])
+@pytest.mark.parametrize(
+    ("answer", "goes_on"), [(OK, True), (DECLINED, True), (1.5, True), (DONE, False), (404, False)]
+)
 def test_log_is_a_run_all_phase_and_the_access_log_line_is_written_whatever_its_handlers_answer(
     ask, answer, goes_on, error_log
 ):

@@ -161,7 +161,9 @@ def test_all_authorization_wants_an_ok_of_every_handler_that_applies_those_of_in
         assert (answer.status, answer.req.decided_by) == (403, decided_by)
 
 
-@pytest.mark.parametrize(("given", "status"), [(403, 403), (404, 404), (Forbidden(), 403), (DONE, 200), (DECLINED, 403)])
+@pytest.mark.parametrize(
+    ("given", "status"), [(403, 403), (404, 404), (Forbidden(), 403), (DONE, 200), (DECLINED, 403)]
+)
 def test_all_authorization_ends_with_the_first_handler_that_does_not_answer_ok(ask, given, status):
     ran = Calls()
     hooks = content(quiet(authorization="all"))
@@ -441,7 +443,9 @@ def test_a_condition_of_a_guard_that_raises_later_is_500(ask, phase):
 
     hooks = content(quiet())
     hooks.authen(known())
-    hooks.register(phase, lambda req: OK, when=second_time if phase != "access" else Calls().handler("when", LookupError()))
+    hooks.register(
+        phase, lambda req: OK, when=second_time if phase != "access" else Calls().handler("when", LookupError())
+    )
     assert ask(hooks).status == 500
 
 

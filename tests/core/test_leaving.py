@@ -278,7 +278,12 @@ def test_a_filter_may_wrap_the_body_and_streaming_stays_streaming():
 
 def test_what_was_said_of_the_body_is_put_right_when_a_filter_replaces_it(ask):
     hooks = quiet()
-    said = {"Content-Length": "1", "ETag": '"a"', "Accept-Ranges": "bytes", "Last-Modified": "Sun, 22 Nov 2026 00:00:00 GMT"}
+    said = {
+        "Content-Length": "1",
+        "ETag": '"a"',
+        "Accept-Ranges": "bytes",
+        "Last-Modified": "Sun, 22 Nov 2026 00:00:00 GMT",
+    }
     hooks.content(lambda req: ("x", said))
 
     @hooks.output_filter

@@ -100,7 +100,9 @@ def test_a_covered_path_stays_covered_under_every_spelling(location, rest, data)
     assert ran == [req.path]
 
 
-@pytest.mark.parametrize("sent", ["/admin", "/admin/", "/admin/x", "/%61dmin", "//admin", "/x/../admin", "/x%2f..%2fadmin"])
+@pytest.mark.parametrize(
+    "sent", ["/admin", "/admin/", "/admin/x", "/%61dmin", "//admin", "/x/../admin", "/x%2f..%2fadmin"]
+)
 def test_a_section_covers_its_location_by_whole_segments(ask, sent):
     hooks = quiet()
     hooks.section("/admin").access(lambda _: 403)
@@ -126,7 +128,16 @@ def test_the_path_is_decoded_once(ask):
 def test_a_path_that_can_be_none_is_refused_after_post_read_request_and_before_any_other_phase(ask, sent, error_log):
     ran: list[str] = []
     hooks = quiet()
-    for phase in ("post_read_request", "trans", "map_to_storage", "header_parser", "access", "content", "log", "cleanup"):
+    for phase in (
+        "post_read_request",
+        "trans",
+        "map_to_storage",
+        "header_parser",
+        "access",
+        "content",
+        "log",
+        "cleanup",
+    ):
         hooks.register(phase, lambda _, phase=phase: ran.append(phase))
     answer = ask(hooks, sent)
     assert answer.status == 400

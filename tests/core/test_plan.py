@@ -119,7 +119,8 @@ def test_the_index_of_locations_finds_exactly_what_looking_at_every_section_find
 
 
 @pytest.mark.parametrize(
-    ("phase", "order"), [("fixup", ["chain", "outer", "inner", "pattern"]), ("type", ["pattern", "inner", "outer", "chain"])]
+    ("phase", "order"),
+    [("fixup", ["chain", "outer", "inner", "pattern"]), ("type", ["pattern", "inner", "outer", "chain"])],
 )
 def test_outermost_first_in_run_all_phases_and_innermost_first_in_run_first_phases(ask, phase, order):
     ran = Calls()

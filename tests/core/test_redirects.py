@@ -42,7 +42,11 @@ def test_a_redirect_runs_all_phases_again_and_log_once_and_cleanup_once_per_reco
 def test_the_records_are_linked_and_log_sees_the_first_with_the_outcome_of_the_last(ask):
     seen: list[object] = []
     hooks = jumping()
-    hooks.log(lambda req: seen.extend([req.path, req.next.path, req.next.prev is req, req.status, req.next.next, req.bytes_sent]))
+    hooks.log(
+        lambda req: seen.extend(
+            [req.path, req.next.path, req.next.prev is req, req.status, req.next.next, req.bytes_sent]
+        )
+    )
     hooks.content("/to", order="first")(lambda req: ("made", 201))
     assert ask(hooks, "/from?/to").status == 201
     assert seen == ["/from", "/to", True, 201, None, 4]
@@ -262,7 +266,18 @@ def test_a_decorated_function_is_returned_unchanged():
 
 
 @pytest.mark.parametrize(
-    "answer", [404, 500, DECLINED, None, NotFound(), LookupError("x"), 1.5, InternalRedirect("/missing"), InternalRedirect("/..")]
+    "answer",
+    [
+        404,
+        500,
+        DECLINED,
+        None,
+        NotFound(),
+        LookupError("x"),
+        1.5,
+        InternalRedirect("/missing"),
+        InternalRedirect("/.."),
+    ],
 )
 def test_a_failing_error_document_gives_the_original_error_with_a_plain_body(ask, answer, error_log):
     hooks = quiet()
@@ -405,5 +420,9 @@ def test_trace_entries_say_which_record_they_are_of(ask):
     hooks.error_document(404, "/to/page")
     answer = ask(hooks, "/from?/missing")
     assert answer.status == 404
-    assert [entry.record for entry in answer.req.trace if entry.handler == "fix"] == ["", "redirect", "redirect redirect"]
+    assert [entry.record for entry in answer.req.trace if entry.handler == "fix"] == [
+        "",
+        "redirect",
+        "redirect redirect",
+    ]
     assert re.match(r"/to/page", answer.text)

@@ -205,7 +205,9 @@ def test_loading_what_can_not_be_imported_is_refused_with_the_reason(name):
 def test_the_same_handler_twice_for_the_same_phase_and_scope_is_refused_with_both_named():
     hooks = HookChain()
     hooks.access("/a")(handler)
-    with pytest.raises(DeclarationError, match=r"handler .*test_registry\.py:\d+.*registered twice.*access.*allow_duplicate=True"):
+    with pytest.raises(
+        DeclarationError, match=r"handler .*test_registry\.py:\d+.*registered twice.*access.*allow_duplicate=True"
+    ):
         hooks.access("/a")(handler)
     hooks.access("/b")(handler)
     hooks.fixup("/a")(handler)
@@ -225,7 +227,10 @@ def test_equal_methods_of_two_instances_are_two_handlers():
 REFUSED = [
     (lambda hooks: hooks.register("acess", handler), r"'acess' is no phase.*did you mean 'access'.*post_read_request"),
     (lambda hooks: hooks.register(5, handler), r"5 is no phase"),
-    (lambda hooks: hooks.access(lambda: None), r"access handler: .*<lambda>\(\) at .*test_registry\.py:\d+ can't be called with the request"),
+    (
+        lambda hooks: hooks.access(lambda: None),
+        r"access handler: .*<lambda>\(\) at .*test_registry\.py:\d+ can't be called with the request",
+    ),
     (lambda hooks: hooks.register("access", 5), r"access handler: 5 is not callable; give a function"),
     (lambda hooks: hooks.access("/")(None), r"None is not callable"),
     (lambda hooks: hooks.access("/users/<name>")(handler), r"'/users/<name>' holds '<'.*re\.compile"),
@@ -235,9 +240,15 @@ REFUSED = [
     (lambda hooks: hooks.access("/a//b")(handler), r"can never match a normalised path: write '/a/b'"),
     (lambda hooks: hooks.access("/../b")(handler), r"can never match: the path climbs"),
     (lambda hooks: hooks.access(5)(handler), r"location 5 is neither a path nor a compiled regular expression"),
-    (lambda hooks: hooks.access(re.compile(b"x"))(handler), r"neither a path nor a compiled regular expression of text"),
+    (
+        lambda hooks: hooks.access(re.compile(b"x"))(handler),
+        r"neither a path nor a compiled regular expression of text",
+    ),
     (lambda hooks: hooks.access(exact=True)(handler), r"exact=True goes with a location that is a path"),
-    (lambda hooks: hooks.access(re.compile("x"), exact=True)(handler), r"exact=True goes with a location that is a path"),
+    (
+        lambda hooks: hooks.access(re.compile("x"), exact=True)(handler),
+        r"exact=True goes with a location that is a path",
+    ),
     (lambda hooks: hooks.access(methods=[])(handler), r"methods=\[\]: give one or several names"),
     (lambda hooks: hooks.access(methods=[""])(handler), r"methods="),
     (lambda hooks: hooks.access(methods=[5])(handler), r"methods="),
@@ -261,7 +272,10 @@ REFUSED = [
     (lambda hooks: hooks.access(requires=[None])(handler), r"requires=\[None\]"),
     (lambda hooks: hooks.section(without=5), r"without=5"),
     (lambda hooks: hooks.section(authentication="maybe"), r"authentication='maybe': it is 'required' or 'optional'"),
-    (lambda hooks: hooks.section(authorization="al"), r"authorization='al': it is 'any' or 'all' \(did you mean 'all'\?\)"),
+    (
+        lambda hooks: hooks.section(authorization="al"),
+        r"authorization='al': it is 'any' or 'all' \(did you mean 'all'\?\)",
+    ),
     (lambda hooks: hooks.section(satisfy=5), r"satisfy=5: it is 'all' or 'any'"),
     (lambda hooks: hooks.section(public="yes"), r"public='yes': it is True or False"),
     (lambda hooks: hooks.section(challenge=[]), r"challenge=\[\]: write challenge='Basic realm="),
@@ -272,13 +286,22 @@ REFUSED = [
     (lambda hooks: hooks.section(error_document={200: "x"}), r"error documents are for statuses from 400 to 599"),
     (lambda hooks: hooks.section(error_document={404: 5}), r"target 5: give a URI"),
     (lambda hooks: hooks.error_document(404, lambda: 1), r"error_document: .*can't be called with the request"),
-    (lambda hooks: hooks.output_filter(handler), r"output_filter: .*can't be called with the request and the stream or response"),
-    (lambda hooks: hooks.input_filter(lambda req, stream: stream, method="GET"), r"input_filter: there is no 'method' \(did you mean 'methods'\?\)"),
+    (
+        lambda hooks: hooks.output_filter(handler),
+        r"output_filter: .*can't be called with the request and the stream or response",
+    ),
+    (
+        lambda hooks: hooks.input_filter(lambda req, stream: stream, method="GET"),
+        r"input_filter: there is no 'method' \(did you mean 'methods'\?\)",
+    ),
     (lambda hooks: hooks.output_filter(methds="GET")(lambda req, response: None), r"there is no 'methds'"),
     (lambda hooks: hooks.include(5), r"include\(5\): give a HookChain"),
     (lambda hooks: hooks.include(hooks.section("/a")), r"give a HookChain"),
     (lambda hooks: hooks.include(hooks), r"includes this one already"),
-    (lambda hooks: hooks.include(HookChain(), "/a", hots="x"), r"include: there is no 'hots' \(did you mean 'hosts'\?\)"),
+    (
+        lambda hooks: hooks.include(HookChain(), "/a", hots="x"),
+        r"include: there is no 'hots' \(did you mean 'hosts'\?\)",
+    ),
 ]
 
 
@@ -323,7 +346,9 @@ def test_a_setting_of_a_chain_that_can_not_be_meant_is_refused(options, message)
 
 
 def test_settings_are_kept_as_requests_ask_for_them(tmp_path):
-    hooks = HookChain("site", document_root=tmp_path, closed=True, debug=True, max_body=5, trace_method=True, index=["a.html"])
+    hooks = HookChain(
+        "site", document_root=tmp_path, closed=True, debug=True, max_body=5, trace_method=True, index=["a.html"]
+    )
     assert (hooks.name, hooks.document_root, hooks.closed, hooks.debug) == ("site", str(tmp_path), True, True)
     assert (hooks.max_body, hooks.trace_method, hooks.settings.index) == (5, True, ("a.html",))
     assert hooks.settings.cleanup_timeout == 5.0
@@ -355,7 +380,9 @@ def test_registering_after_the_chain_was_compiled_is_an_error_that_says_so_and_w
         hooks.compile()
     else:
         by_handle(hooks)
-    with pytest.raises(AlreadyCompiledError, match=r"test_registry\.py:\d+: the chain 'site' has been compiled.*import time"):
+    with pytest.raises(
+        AlreadyCompiledError, match=r"test_registry\.py:\d+: the chain 'site' has been compiled.*import time"
+    ):
         late(hooks, section)
 
 
@@ -387,7 +414,16 @@ def test_everything_that_is_wrong_with_a_chain_is_reported_at_once():
 def test_a_section_has_every_registering_method_that_a_chain_has():
     section = HookChain().section("/a")
     assert isinstance(section, Section)
-    for name in (*PHASE_NAMES, "register", "section", "include", "load", "input_filter", "output_filter", "error_document"):
+    for name in (
+        *PHASE_NAMES,
+        "register",
+        "section",
+        "include",
+        "load",
+        "input_filter",
+        "output_filter",
+        "error_document",
+    ):
         assert callable(getattr(section, name))
 
 
@@ -395,7 +431,13 @@ def test_sections_nest_and_locations_count_from_the_section_around(ask):
     hooks = quiet()
     hooks.section("/a").section("/b").access("/c")(lambda req: 403)
     hooks.section("/a/").section("/").access("/d/")(lambda req: 402)
-    assert [ask(hooks, path).status for path in ("/a/b/c", "/a/b/c/x", "/a/b", "/b/c", "/a/d")] == [403, 403, 404, 404, 402]
+    assert [ask(hooks, path).status for path in ("/a/b/c", "/a/b/c/x", "/a/b", "/b/c", "/a/d")] == [
+        403,
+        403,
+        404,
+        404,
+        402,
+    ]
 
 
 def test_include_puts_another_chain_under_a_location_and_chains_nest(ask):
@@ -481,8 +523,9 @@ def test_a_fake_that_can_not_be_called_or_has_no_original_is_refused():
     hooks = quiet()
     hooks.access(handler)
     hooks.output_filter(lambda req, response: None, name="filter")
-    with pytest.raises(DeclarationError, match=r"no such handler \(did you mean '.*handler'\?\)"), hooks.replaced(
-        f"{__name__}.handlr", handler
+    with (
+        pytest.raises(DeclarationError, match=r"no such handler \(did you mean '.*handler'\?\)"),
+        hooks.replaced(f"{__name__}.handlr", handler),
     ):
         pass
     with pytest.raises(DeclarationError, match="no such handler"), hooks.replaced(lambda req: 1, handler):

@@ -67,7 +67,10 @@ def basic(text):
     return "Basic " + base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
 
 
-@pytest.mark.parametrize("value", [basic("ann:secret"), basic("ann:secret").replace("Basic", "bAsIc"), basic("ann:secret").replace(" ", "   ")])
+@pytest.mark.parametrize(
+    "value",
+    [basic("ann:secret"), basic("ann:secret").replace("Basic", "bAsIc"), basic("ann:secret").replace(" ", "   ")],
+)
 def test_basic_credentials_are_read(value):
     found = make_request(headers={"Authorization": value}).authorization
     assert (found.username, found.password) == ("ann", "secret")
@@ -98,7 +101,10 @@ def test_bad_credentials_are_none(value):
 
 
 def test_repeated_credentials_are_none():
-    assert Request(headers=Headers([("Authorization", basic("a:b")), ("Authorization", basic("c:d"))])).authorization is None
+    assert (
+        Request(headers=Headers([("Authorization", basic("a:b")), ("Authorization", basic("c:d"))])).authorization
+        is None
+    )
 
 
 def test_other_schemes_are_werkzeugs():

@@ -120,17 +120,17 @@ def test_a_status_ends_the_request(ask_async, phase, kind):
 
 
 RESPONSES = [
-        (lambda: Response("made", 418, {"X-A": "1"}), 418, "made", "1"),
-        (lambda: SansIOResponse(status=418, headers={"X-A": "1"}), 418, "", "1"),
-        (lambda: ("made", 418), 418, "made", None),
-        (lambda: ("made", {"X-A": "1"}), 200, "made", "1"),
-        (lambda: ("made", 418, {"X-A": "1"}), 418, "made", "1"),
-        (lambda: (b"made", "418 Short And Stout", [("X-A", "1")]), 418, "made", "1"),
-        (lambda: ({"a": 1}, HTTPStatus.CREATED, Headers({"X-A": "1"})), 201, '{"a": 1}', "1"),
-        (lambda: (None, 204), 204, "", None),
-        (lambda: (Response("made", 200), 418), 418, "made", None),
-        (lambda: (iter(["ma", b"de"]), 418), 418, "made", None),
-    ]
+    (lambda: Response("made", 418, {"X-A": "1"}), 418, "made", "1"),
+    (lambda: SansIOResponse(status=418, headers={"X-A": "1"}), 418, "", "1"),
+    (lambda: ("made", 418), 418, "made", None),
+    (lambda: ("made", {"X-A": "1"}), 200, "made", "1"),
+    (lambda: ("made", 418, {"X-A": "1"}), 418, "made", "1"),
+    (lambda: (b"made", "418 Short And Stout", [("X-A", "1")]), 418, "made", "1"),
+    (lambda: ({"a": 1}, HTTPStatus.CREATED, Headers({"X-A": "1"})), 201, '{"a": 1}', "1"),
+    (lambda: (None, 204), 204, "", None),
+    (lambda: (Response("made", 200), 418), 418, "made", None),
+    (lambda: (iter(["ma", b"de"]), 418), 418, "made", None),
+]
 
 
 @pytest.mark.parametrize("phase", CYCLE_PHASES)
@@ -254,7 +254,13 @@ RUBBISH = [
     ({1, 2}, "{1, 2}"),
     (object, "object"),
 ]
-RUBBISH_OUTSIDE_CONTENT = [("text", "'text'"), (b"bytes", "b'bytes'"), ({"a": 1}, "{'a': 1}"), ([1], "[1]"), (InternalRedirect("/x"), "/x")]
+RUBBISH_OUTSIDE_CONTENT = [
+    ("text", "'text'"),
+    (b"bytes", "b'bytes'"),
+    ({"a": 1}, "{'a': 1}"),
+    ([1], "[1]"),
+    (InternalRedirect("/x"), "/x"),
+]
 
 
 def check_rubbish(result, error_log, shown):

@@ -87,13 +87,24 @@ def test_methods_cover_what_they_name_and_get_covers_head(methods, covering, oth
     assert not any(covered(method=method, methods=methods) for method in others)
 
 
-@pytest.mark.parametrize("host", ["www.example.org", "WWW.example.ORG", "www.example.org:8080", "www.example.org.", "www.example.org.:80"])
+@pytest.mark.parametrize(
+    "host", ["www.example.org", "WWW.example.ORG", "www.example.org:8080", "www.example.org.", "www.example.org.:80"]
+)
 def test_a_host_is_compared_without_port_and_final_dot_in_lower_case(host):
     assert covered(headers={"Host": host}, hosts="www.Example.org.")
 
 
 @pytest.mark.parametrize(
-    "host", ["example.org", "www.example.org.evil", "www.example.org@evil", "www.example.org:x", "www.example.org,evil", " ", ":80"]
+    "host",
+    [
+        "example.org",
+        "www.example.org.evil",
+        "www.example.org@evil",
+        "www.example.org:x",
+        "www.example.org,evil",
+        " ",
+        ":80",
+    ],
 )
 def test_another_or_a_broken_host_never_matches(host):
     assert not covered(headers={"Host": host}, hosts=["www.example.org"])
@@ -188,7 +199,9 @@ def test_a_condition_is_a_function_of_the_request(ask):
     assert [ask(hooks, path).status for path in ("/?x=1", "/?x=", "/")] == [403, 404, 404]
 
 
-@pytest.mark.parametrize("phase", ["post_read_request", "trans", "map_to_storage", "header_parser", "access", "type", "fixup", "content"])
+@pytest.mark.parametrize(
+    "phase", ["post_read_request", "trans", "map_to_storage", "header_parser", "access", "type", "fixup", "content"]
+)
 def test_a_condition_that_raises_is_a_500(ask, phase, error_log):
     hooks = quiet()
     hooks.register(phase, lambda req: None, when=Calls().handler("broken", LookupError("broken when")))
@@ -198,7 +211,9 @@ def test_a_condition_that_raises_is_a_500(ask, phase, error_log):
 
 def test_conditions_of_sections_around_count_too(ask):
     hooks = quiet()
-    hooks.section(when=lambda req: "a" in req.args).section("/in").access(lambda req: 403, when=lambda req: "b" in req.args)
+    hooks.section(when=lambda req: "a" in req.args).section("/in").access(
+        lambda req: 403, when=lambda req: "b" in req.args
+    )
     assert [ask(hooks, path).status for path in ("/in?a&b", "/in?a", "/in?b", "/?a&b")] == [403, 404, 404, 404]
 
 
@@ -206,7 +221,9 @@ def test_a_scope_is_shown_as_people_write_it():
     def mobile(req):
         return True
 
-    scope = make_scope("/a", exact=True, methods="PUT", hosts=["b", "a"], directory="d", files="*.f", endpoint="e", when=mobile)
+    scope = make_scope(
+        "/a", exact=True, methods="PUT", hosts=["b", "a"], directory="d", files="*.f", endpoint="e", when=mobile
+    )
     assert scope.describe() == (
         "/a (exact) methods=PUT hosts=a,b directory=d files=*.f endpoint=e "
         "when=test_a_scope_is_shown_as_people_write_it.<locals>.mobile"

@@ -70,7 +70,9 @@ def test_an_async_handler_is_told_of_too(ask_async):
     async def refuse(req):
         raise LookupError("oh")
 
-    with listening(hooks, signals.handler_called, tell=lambda signal, sender, arguments: told.append(repr(arguments["answer"]))):
+    with listening(
+        hooks, signals.handler_called, tell=lambda signal, sender, arguments: told.append(repr(arguments["answer"]))
+    ):
         ask_async(hooks)
     assert told == ["None", "LookupError('oh')"]
 
@@ -94,7 +96,9 @@ def test_a_receiver_that_raises_is_logged_and_changes_nothing(ask, signal, error
 
     hooks = quiet()
     hooks.access(lambda req: None)
-    hooks.content(Calls().handler("broken", ValueError("the handler's")) if signal is signals.got_exception else lambda req: "x")
+    hooks.content(
+        Calls().handler("broken", ValueError("the handler's")) if signal is signals.got_exception else lambda req: "x"
+    )
     with listening(hooks, signal, tell=fail):
         answer = ask(hooks)
     assert answer.status == (500 if signal is signals.got_exception else 200)
@@ -106,7 +110,11 @@ def test_receivers_find_the_current_request(ask):
     told: list[bool] = []
     hooks = quiet()
     hooks.content(lambda req: "x")
-    with listening(hooks, *signals.OBSERVING, tell=lambda signal, sender, arguments: told.append(current_request() is arguments["request"])):
+    with listening(
+        hooks,
+        *signals.OBSERVING,
+        tell=lambda signal, sender, arguments: told.append(current_request() is arguments["request"]),
+    ):
         ask(hooks)
     assert told
     assert all(told)
@@ -119,7 +127,9 @@ def test_while_a_signal_is_listened_to_requests_keep_a_trace(ask, signal):
     assert ask(hooks).req.trace is None
     with listening(hooks, signal, tell=lambda *_: None):
         trace = ask(hooks).req.trace
-    assert [(entry.phase, entry.handler, entry.answer, entry.record) for entry in trace] == [(Phase.ACCESS, "a", OK, "")]
+    assert [(entry.phase, entry.handler, entry.answer, entry.record) for entry in trace] == [
+        (Phase.ACCESS, "a", OK, "")
+    ]
 
 
 def test_the_trace_holds_exceptions_redirects_and_subrequests(ask):
