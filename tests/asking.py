@@ -69,8 +69,8 @@ def by_wsgi(chain: HookChain, path: str = "/", method: str = "GET", app: Any = N
 
     chain.begin = begin  # type: ignore[method-assign]
     try:
-        environ = make_request(path, method, **options).environ
-        body = chain.wsgi(app)(environ, start_response)
+        environ = make_request(path, method, **options).environ or {}
+        body = chain.wsgi(app)(environ or {}, start_response)
         try:
             data = b"".join(body)
         finally:

@@ -265,7 +265,7 @@ def test_an_async_body_can_be_read_without_await_where_no_loop_runs_and_else_say
 
     async def ask():
         response = await hooks.ahandle(make_request())
-        with pytest.raises(RuntimeError, match="await response.aget_data"):
+        with pytest.raises(RuntimeError, match=r"await response\.aget_data"):
             response.get_data()
 
     asyncio.run(ask())

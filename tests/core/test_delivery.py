@@ -22,9 +22,9 @@ def sending():
 
 
 def test_steps_that_send_nothing_must_not_want_a_response_to_be_sent():
-    with pytest.raises(RuntimeError, match="sends? nothing"):
+    with pytest.raises(RuntimeError, match=r"sends? nothing"):
         drive_to_end(sending(), Here())
-    with pytest.raises(RuntimeError, match="sends? nothing"):
+    with pytest.raises(RuntimeError, match=r"sends? nothing"):
         asyncio.run(_drive_on_loop(sending()))
 
 

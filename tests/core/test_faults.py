@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -26,11 +27,11 @@ def raising(error):
 
 
 FAULTS = {
-    "an exception": lambda: raising(LookupError("fault"))(),
-    "an HTTP exception": lambda: raising(Forbidden())(),
-    "a BaseException": lambda: raising(Interrupt())(),
-    "a cancellation": lambda: raising(asyncio.CancelledError())(),
-    "StopIteration": lambda: raising(StopIteration("fault"))(),
+    "an exception": raising(LookupError("fault")),
+    "an HTTP exception": raising(Forbidden()),
+    "a BaseException": raising(Interrupt()),
+    "a cancellation": raising(asyncio.CancelledError()),
+    "StopIteration": raising(StopIteration("fault")),
     "a status": lambda: 503,
     "a response": lambda: Response("answer", 418),
     "DONE": lambda: DONE,
@@ -106,10 +107,8 @@ class Watched:
             try:
                 yield answer
             except BaseException as error:
-                try:
+                with contextlib.suppress(StopIteration):
                     generator.throw(error)
-                except StopIteration:
-                    pass
             else:
                 next(generator, None)
 
@@ -277,10 +276,8 @@ class Body:
 
 def run(ask, watched, point):
     hooks = watched.build(point)
-    try:
+    with contextlib.suppress(LookupError, Forbidden, Interrupt, asyncio.CancelledError, RuntimeError):
         ask(hooks, "/", "POST", data="body")
-    except (LookupError, Forbidden, Interrupt, asyncio.CancelledError, RuntimeError):
-        pass
     watched.check(point)
 
 

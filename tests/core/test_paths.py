@@ -200,6 +200,6 @@ def test_a_path_is_seen_from_a_mount_point_with_a_slash_in_front():
 def test_the_prefixes_of_a_path_are_what_covers_it_by_whole_segments(path):
     found = paths.prefixes(path)
     assert found[0] == "/"
-    assert found == [prefix for prefix in found if prefix == "/" or path == prefix or path.startswith(prefix + "/")]
+    assert found == [prefix for prefix in found if prefix in {"/", path} or path.startswith(prefix + "/")]
     assert paths.segment_count(path) == len([segment for segment in path.split("/") if segment])
     assert paths.prefixes(path.rstrip("/") + "/") == found
