@@ -7,6 +7,7 @@ from http import HTTPStatus
 from werkzeug.wrappers import Response
 
 from .access_log import AccessLog
+from .adelivery import AsyncResponse
 from .chain import HookChain
 from .exceptions import (
     AlreadyCompiledError,
@@ -22,6 +23,7 @@ from .exceptions import (
     Problem,
     ResultError,
 )
+from .explanation import Explanation
 from .order import Order
 from .phases import Phase, Policy
 from .registry import Section
@@ -45,9 +47,11 @@ __all__ = [
     "AccessLog",
     "AlreadyCompiledError",
     "AsyncHandlerError",
+    "AsyncResponse",
     "CompileError",
     "ConfigError",
     "DeclarationError",
+    "Explanation",
     "HTTPStatus",
     "HandlerError",
     "HookChain",

@@ -271,7 +271,7 @@ class HookChain(Registry):
             raise caller.async_met
         return as_response(response, delivery)
 
-    async def ahandle(self, req: Request) -> Response:
+    async def ahandle(self, req: Request) -> AsyncResponse:
         """Process a request without a server, like ``handle``; sync handlers run in a worker thread.
 
         Returns:

@@ -76,7 +76,7 @@ def _respond(req: Request) -> Steps[Response | BaseException]:
 
 
 def _unforeseen(req: Request, error: BaseException) -> Steps[Response | BaseException]:
-    # Handlers can leave anything in a request, such as a status that is none; and receivers can raise KeyboardInterrupt.
+    # Handlers can leave anything in a request, such as a status that is none; receivers can raise KeyboardInterrupt.
     outcome_of_exception(req, "the request cycle", error)
     if must_be_raised(req, error):
         return error

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Literal, TypeAlias, cast
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, TypeAlias
 
 from .exceptions import DeclarationError, did_you_mean
 from .handlers import Handler, HandlerFunction, caller_origin
 from .order import Order
 from .phases import Phase
 from .scopes import Scope
+from .several import one_or_several
 
 Reference: TypeAlias = str | HandlerFunction
 References: TypeAlias = Reference | Collection[Reference]
@@ -140,9 +141,9 @@ def make_options(given: Mapping[str, Any]) -> SectionOptions:
 
 
 def _check_challenge(challenge: object) -> tuple[str, ...]:
-    if not isinstance(challenge, Collection) or not challenge:
+    values = one_or_several(challenge)
+    if not values:
         raise DeclarationError(f"challenge={challenge!r}: write challenge='Basic realm=\"ops\"', or several in a list")
-    values = (challenge,) if isinstance(challenge, str) else tuple(cast("Collection[object]", challenge))
     for value in values:
         if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value.strip():
             raise DeclarationError(f"challenge={value!r} can't be sent in a header; write 'Basic realm=\"ops\"'")
@@ -155,12 +156,12 @@ def as_references(name: str, value: References) -> tuple[Reference, ...]:
     Raises:
         DeclarationError: one is neither a name nor callable.
     """
-    is_one = isinstance(value, str) or callable(value) or not isinstance(value, Iterable)
-    several = (value,) if is_one else tuple(value)
-    for reference in several:
+    references: list[Reference] = []
+    for reference in [value] if callable(value) else one_or_several(value):
         if not isinstance(reference, str) and not callable(reference):
             raise DeclarationError(f"{name}={value!r}: give handlers or their names, one or several")
-    return several
+        references.append(reference)
+    return tuple(references)
 
 
 def as_order(value: object) -> Order:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from werkzeug.exceptions import HTTPException
@@ -158,8 +159,9 @@ def _pass(record: Request, handler: Handler, response: Response) -> Steps[Respon
         outcome_of_exception(record, who, wrong)
         return wrong
     if response.response is not body:
-        if hasattr(body, "close"):
-            response.call_on_close(body.close)
+        close: Callable[[], object] | None = getattr(body, "close", None)
+        if close is not None:
+            response.call_on_close(close)
         for name, value in said.items():
             if response.headers.get(name) == value:
                 response.headers.pop(name, None)

@@ -115,6 +115,7 @@ class Selection:
         documents: the error documents, innermost first.
         output_filters: in order.
         input_filters: likewise.
+        uses_hosts: whether any section of the chain goes by host.
         other_methods: methods of content handlers for the same path that do not take this method.
     """
 
@@ -122,6 +123,7 @@ class Selection:
         """Prepare all that a request may ask for."""
         self.nodes = tuple(nodes)
         self.other_methods = other_methods
+        self.uses_hosts = plan.uses_hosts
         self.runs: Mapping[Phase, Choice[Run]] = {phase: self._run_choice(plan, phase) for phase in Phase}
         self.guard = Choice(nodes, _has_say_in_guards, plan.guard_of)
         self.sections = Choice(nodes, _is_section, lambda nodes: tuple(filter(_is_section, nodes)))
@@ -194,7 +196,7 @@ class Plan:
         self._by_prefix: dict[str, list[Node]] = {}
         for node in tree.nodes:
             self._by_prefix.setdefault(node.prefix, []).append(node)
-        self._uses_hosts = any(node.scope.hosts is not None for node in tree.nodes)
+        self.uses_hosts = any(node.scope.hosts is not None for node in tree.nodes)
         self._uses_methods = any(node.scope.methods is not None for node in tree.nodes)
         self._has_patterns = any(node.scope.pattern is not None for node in tree.nodes)
         self._selections: dict[tuple[tuple[Node, ...], frozenset[str]], Selection] = {}
@@ -218,7 +220,7 @@ class Plan:
 
     def host_of(self, req: Request) -> str | None:
         """Return the host that sections are matched with; None where none of them asks."""
-        if not self._uses_hosts:
+        if not self.uses_hosts:
             return None
         hosts = req.headers.getlist("Host")
         return canonical_host(hosts[0]) if len(hosts) == 1 else None
@@ -259,7 +261,7 @@ class Plan:
         return arrange(ranked, lambda entry: self.earlier_than(entry) & among)
 
     def ranked(self, kind: Kind, entries: Iterable[Entry]) -> list[Entry]:
-        """Put entries of one phase in the order that they have where none says ``before``, ``after`` or ``requires``."""
+        """Put entries of one phase in the order that they have where none says before, after or requires."""
         return sorted(entries, key=_rank_outermost_first if _outermost_first(kind) else _rank_innermost_first)
 
     def earlier_than(self, entry: Entry) -> frozenset[Entry]:

@@ -23,9 +23,11 @@ from .phases import Phase
 from .request import Request
 from .responses import set_status
 from .results import DONE, OK, Outcome, Raised, body_response
+from .scopes import canonical_host
 
 Ended: TypeAlias = Outcome | Success | None
 
+BAD_HOST = "hookchain.process.host"
 BAD_LENGTH = "hookchain.process.content_length"
 BAD_METHOD = "hookchain.process.method"
 BAD_PATH = "hookchain.paths.normalise"
@@ -76,7 +78,7 @@ def _post_read_request(req: Request) -> Steps[Ended]:
     settled = yield from run_phase(req, Phase.POST_READ_REQUEST)
     if settled is not None:
         return conclude(req, Phase.POST_READ_REQUEST, settled)
-    return _refused_path(req) or _refused_method(req) or _refused_length(req)
+    return _refused_path(req) or _refused_method(req) or _refused_length(req) or _refused_host(req)
 
 
 def _refused_path(req: Request) -> Ended:
@@ -102,6 +104,16 @@ def _refused_length(req: Request) -> Ended:
         return None
     req.decided_by = BAD_LENGTH
     log_refusal(req, "Content-Length is no number of bytes")
+    return HTTPStatus.BAD_REQUEST
+
+
+def _refused_host(req: Request) -> Ended:
+    # Where sections go by host, a name that none of them can match may still lead an app behind the chain somewhere.
+    hosts = req.headers.getlist("Host") if req.selection.uses_hosts else []
+    if len(hosts) != 1 or not hosts[0] or "," in hosts[0] or canonical_host(hosts[0]) is not None:
+        return None
+    req.decided_by = BAD_HOST
+    log_refusal(req, "the Host header is no host name")
     return HTTPStatus.BAD_REQUEST
 
 

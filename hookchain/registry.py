@@ -29,6 +29,7 @@ from .order import Order
 from .phases import INIT, PHASE_NAMES, Phase
 from .request import Request
 from .scopes import Location, Scope, When, make_scope
+from .several import one_or_several
 
 F = TypeVar("F", bound=Callable[[Request], Any])
 G = TypeVar("G", bound=Callable[[Request, Any], Any])
@@ -289,6 +290,15 @@ class Registry:
         }
         self._add(Declaration(kind=kind, handler=handler, scope=_scope_of(kind.value, location, given), **ordering))
 
+    @overload
+    def error_document(self, function: F, /) -> F: ...
+
+    @overload
+    def error_document(self, *statuses: int) -> Callable[[F], F]: ...
+
+    @overload
+    def error_document(self, *statuses_and_target: int | str | Collection[int] | Callable[[Request], Any]) -> Any: ...
+
     def error_document(self, *statuses_and_target: Any) -> Any:
         """Say what replaces the plain page of an error.
 
@@ -499,10 +509,7 @@ def _scope_of(what: str, location: Location | None, keywords: dict[str, Any]) ->
 
 
 def _flat_statuses(given: Iterable[Any]) -> list[Any]:
-    flat: list[Any] = []
-    for item in given:
-        flat += [item] if isinstance(item, str) or not isinstance(item, Iterable) else item
-    return flat
+    return [status for item in given for status in one_or_several(item)]
 
 
 def _import(name: str) -> object:
@@ -515,7 +522,7 @@ def _import(name: str) -> object:
 def _marks_of(source: object, name: str) -> tuple[Any, ...]:
     thing = inspect.getattr_static(source, name)  # properties are not asked
     try:
-        marks = getattr(thing, MARKS, ())
+        marks: Any = getattr(thing, MARKS, ())
     except Exception:  # noqa: BLE001 - a proxy for what is not there now, such as flask.request
         return ()
     return cast("tuple[Any, ...]", marks) if isinstance(marks, tuple) else ()  # a mock has every attribute

@@ -486,7 +486,7 @@ class Request(SansIORequest):
 
     def _parse_form(self, data: bytes) -> MultiDict[str, str]:
         # Files in the form are of no interest here; nobody would close temporary ones.
-        parser = FormDataParser(lambda *_, **__: io.BytesIO(), cls=ImmutableMultiDict)
+        parser = FormDataParser(_forget_file, cls=ImmutableMultiDict)
         return parser.parse(io.BytesIO(data), self.mimetype, len(data), self.mimetype_params)[1]
 
     # --- credentials
@@ -602,6 +602,10 @@ def follow_up(req: Request, path: str, query: str, *, method: str | None = None)
         setattr(new, name, getattr(req, name))
     new.env.update({f"REDIRECT_{name}": value for name, value in req.env.items()})
     return new
+
+
+def _forget_file(*_about: object, **_more: object) -> io.BytesIO:
+    return io.BytesIO()
 
 
 def _parse_json(data: bytes) -> Any:

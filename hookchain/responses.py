@@ -91,16 +91,15 @@ def _add_needed_headers(req: Request, response: Response) -> None:
     if location and (status in REDIRECTS or status == HTTPStatus.CREATED):
         response.headers.setdefault("Location", location)
     if status in {405, 501} and "Allow" not in response.headers:
-        also = {"HEAD"} if "GET" in req.allowed_methods else set()
-        response.headers["Allow"] = ", ".join(sorted(req.allowed_methods | also))
+        also = ["HEAD"] if "GET" in req.allowed_methods else []
+        response.headers["Allow"] = ", ".join(sorted(req.allowed_methods.union(also)))
 
 
 def own_copy(response: Response) -> Response:
     """Return a copy that can be changed: a handler may keep one response object and answer with it again."""
     copied = object.__new__(type(response))
-    copied.__dict__.update(response.__dict__, _on_close=[*response.__dict__["_on_close"]])
+    vars(copied).update(vars(response), _on_close=[*vars(response)["_on_close"]])
     copied.headers = Headers(response.headers)
-    vars(copied)["_on_close"] = [*vars(response)["_on_close"]]
     return copied
 
 

@@ -7,18 +7,19 @@ import fnmatch
 import inspect
 import os
 import re
-from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from .exceptions import DeclarationError
 from .handlers import check_callable
 from .paths import BadPathError, normalise
+from .several import one_or_several
 
 if TYPE_CHECKING:
     from .request import Request
 
 Location: TypeAlias = str | re.Pattern[str]
-When: TypeAlias = Callable[..., object]
+When: TypeAlias = Callable[["Request"], object]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
@@ -160,10 +161,10 @@ def _check_prefix(location: str, *, exact: bool) -> str:
 
 
 def _several(name: str, value: str | Collection[str]) -> list[str]:
-    values = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else []
-    if not values or not all(values) or {type(item) for item in values} != {str}:
+    names = [item for item in one_or_several(value) if isinstance(item, str) and item]
+    if not names or len(names) != len(one_or_several(value)):
         raise DeclarationError(f"{name}={value!r}: give one or several names, or leave it out to cover all")
-    return values
+    return names
 
 
 def _check_methods(methods: str | Collection[str] | None) -> frozenset[str] | None:
@@ -195,7 +196,9 @@ def _check_text(name: str, value: object) -> str | None:
 
 
 def _check_directory(directory: object) -> str | None:
-    path = os.fspath(directory) if isinstance(directory, os.PathLike) else directory
+    path = directory
+    if hasattr(directory, "__fspath__"):
+        path = os.fspath(cast("os.PathLike[str]", directory))
     if path is not None and not (isinstance(path, str) and path):
         raise DeclarationError(f"directory={directory!r}: give a folder below document_root such as 'private'")
     return path
@@ -224,7 +227,7 @@ def canonical_host(host: str | None) -> str | None:
         return None
     if host.startswith("["):
         name, bracket, port = host.partition("]")
-        name += bracket
+        name = name + bracket if bracket else ""
     else:
         name, colon, port = host.partition(":")
         port = colon + port

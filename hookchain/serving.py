@@ -177,6 +177,7 @@ def serve_werkzeug(site: Site, where: Address) -> None:
     """Serve on Werkzeug's server until a signal ends it."""
     _stop_on_signals()
     server = make_server(where.address, where.port, site.load(), threaded=True, request_handler=QuietHandler)
+    vars(server)["daemon_threads"] = False  # closing waits for requests that are being answered, and their log lines
     _announce(site, where, "Werkzeug's server")
     server.serve_forever()
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .access_log import AccessLog
 from .exceptions import DeclarationError, did_you_mean
+from .several import one_or_several
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,11 +89,12 @@ def _seconds(name: str, value: Any) -> float:
 
 
 def _file_names(name: str, value: Any) -> tuple[str, ...]:
-    names = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
-    for file_name in names:
+    names: list[str] = []
+    for file_name in one_or_several(value):
         if not isinstance(file_name, str) or not file_name or "/" in file_name or file_name.startswith("."):
             raise DeclarationError(f"{name}={value!r}: give names of files such as 'index.html'")
-    return names
+        names.append(file_name)
+    return tuple(names)
 
 
 def _access_log(name: str, value: Any) -> AccessLog | None:

@@ -38,7 +38,8 @@ def make_request(path: str = "/", method: str = "GET", **options: Any) -> Reques
     if "body" in options:
         options["data"] = options.pop("body")
     host = options.pop("host", None)
-    builder = EnvironBuilder("/", method=method, **{"query_string": query, **options})
+    arguments: dict[str, Any] = {"query_string": query, **options}
+    builder = EnvironBuilder("/", method=method, **arguments)
     try:
         environ = builder.get_environ()
     finally:

@@ -15,6 +15,7 @@ from hookchain import (
     DONE,
     OK,
     AccessLog,
+    AsyncResponse,
     HookChain,
     InternalRedirect,
     Order,
@@ -165,7 +166,7 @@ def look(req: Request) -> None:
 async def look_async(req: Request) -> None:
     assert_type(await req.aget_data(), bytes)
     assert_type(await req.alookup("/x"), Request)
-    assert_type(await hooks.ahandle(req), Response)
+    assert_type(await hooks.ahandle(req), AsyncResponse)
 
 
 # The chain.
