@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from os import PathLike
 from types import ModuleType
-from typing import Any, Literal, TypeAlias, TypeVar, cast, overload
+from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 from werkzeug.utils import ImportStringError, import_string
 
@@ -525,7 +525,7 @@ def _marks_of(source: object, name: str) -> tuple[Any, ...]:
         marks: Any = getattr(thing, MARKS, ())
     except Exception:  # noqa: BLE001 - a proxy for what is not there now, such as flask.request
         return ()
-    return cast("tuple[Any, ...]", marks) if isinstance(marks, tuple) else ()  # a mock has every attribute
+    return marks if issubclass(type(marks), tuple) else ()  # a mock has every attribute
 
 
 def _public_names(source: object) -> list[str]:

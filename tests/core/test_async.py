@@ -165,19 +165,15 @@ def test_a_cancelled_task_still_finishes_its_request_once(phase, kind):
             ran.append("cancelled at the yield")
             raise
 
-    if kind == "async":
+    async def wait(req):
+        started.set()
+        await asyncio.sleep(10)
 
-        async def wait(req):
-            started.set()
-            await asyncio.sleep(10)
+    def wait_in_thread(req):
+        started.set()
+        finish.wait(0.05)
 
-    else:
-
-        def wait(req):
-            started.set()
-            finish.wait(0.05)
-
-    hooks.register(phase, wait)
+    hooks.register(phase, wait if kind == "async" else wait_in_thread)
     hooks.log(ran.handler("LOG"))
     hooks.cleanup(ran.handler("CLEANUP"))
     seen: list[object] = []

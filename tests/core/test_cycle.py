@@ -541,7 +541,7 @@ def test_a_sync_lookup_that_meets_an_async_handler_fails_with_its_name_and_the_m
     assert "alookup" in str(answer.req.exception)
 
 
-def test_a_subrequest_keeps_the_user_where_the_same_sections_apply_and_asks_again_where_the_main_request_has_not_passed():
+def test_a_subrequest_keeps_the_user_of_a_request_that_has_passed_the_same_sections_and_asks_again_before():
     ran: list[str] = []
     hooks = quiet()
     hooks.authen(lambda req: ran.append("authen") or setattr(req, "user", "ann") or OK)
@@ -591,25 +591,24 @@ def test_what_runs_is_what_the_table_of_phases_says(plan):
         for number, answer in enumerate(answers):
             hooks.register(phase, ran.handler(f"{phase.name} {number}", ANSWERS[answer]))
     answer = by_handle(hooks)
-
     expected: list[str] = []
     status = None
     for phase in CYCLE_PHASES:
-        for number, given_answer in enumerate(plan.get(phase, [])):
-            if status is not None:
-                break
-            expected.append(f"{phase.name} {number}")
-            if given_answer in {"None", "DECLINED"}:
-                continue
-            if given_answer == "OK":
-                if phase is Phase.CONTENT:
-                    status = 200
-                if phase.policy is Policy.RUN_FIRST:
-                    break
-                continue
-            status = {"DONE": 200, "404": 404, "raise": 500}[given_answer]
+        if status is None:
+            called, status = what_the_table_says(phase, plan.get(phase, []))
+            expected += [f"{phase.name} {number}" for number in range(called)]
     assert ran == expected
     assert answer.status == (404 if status is None else status)
+
+
+def what_the_table_says(phase, answers):
+    """Return how many handlers of a phase are called, and the status that the request ends with there, if any."""
+    for called, answer in enumerate(answers, 1):
+        if answer == "OK" and phase.policy is Policy.RUN_FIRST:
+            return called, 200 if phase is Phase.CONTENT else None
+        if answer not in {"None", "DECLINED", "OK"}:
+            return called, {"DONE": 200, "404": 404, "raise": 500}[answer]
+    return len(answers), None
 
 
 def test_a_request_must_not_be_rewritten_by_a_chain_error_of_its_own():

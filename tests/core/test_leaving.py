@@ -197,7 +197,7 @@ def test_a_redirect_that_is_answered_as_a_status_takes_the_location_that_was_set
 def test_whatever_a_handler_leaves_in_the_request_the_client_gets_an_answer_and_log_its_line(ask, mess):
     lines: list[int] = []
     hooks = quiet()
-    hooks.fixup(lambda req: mess(req))
+    hooks.fixup(mess)
     hooks.content(lambda req: "x")
     hooks.log(lambda req: lines.append(req.status))
     status = ask(hooks).status

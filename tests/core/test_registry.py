@@ -189,7 +189,7 @@ def test_there_is_a_marker_for_every_phase_and_init_which_returns_the_function_u
 
 @pytest.mark.parametrize("source", [types.SimpleNamespace(), "hookchain.phases", object()])
 def test_loading_what_has_nothing_marked_is_refused(source):
-    with pytest.raises(DeclarationError, match="hookchain.mark"):
+    with pytest.raises(DeclarationError, match=r"hookchain\.mark"):
         HookChain().load(source)
 
 

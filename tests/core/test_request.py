@@ -108,7 +108,7 @@ def test_repeated_credentials_are_none():
 
 
 def test_other_schemes_are_werkzeugs():
-    assert make_request(headers={"Authorization": "Bearer abc"}).authorization.token == "abc"
+    assert str(make_request(headers={"Authorization": "Bearer abc"}).authorization) == "Bearer abc"
 
 
 # --- the body
@@ -147,9 +147,9 @@ def test_a_body_is_read_as_bytes_json_or_form(method, given, shown):
 def test_what_is_no_json_is_answered_with_400():
     for path in ("/sync", "/async"):
         assert by_ahandle(reading("json"), path, "POST", data=b"{").status == 400
+    req = make_request("/", "POST", data=b"{")
+    HookChain(access_log=False).begin(req)
     with pytest.raises(BadRequest):
-        req = make_request("/", "POST", data=b"{")
-        HookChain(access_log=False).begin(req)
         req.get_json()
 
 

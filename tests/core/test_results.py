@@ -306,8 +306,11 @@ def test_a_coroutine_that_a_decorator_hid_is_named_as_what_it_is(way, error_log)
     async def hidden(req):
         return 403
 
+    def decorated(req):
+        return hidden(req)
+
     hooks = quiet()
-    hooks.access(lambda req: hidden(req))
+    hooks.access(decorated)
     assert way(hooks).status == 500
     assert "coroutine that nobody awaited" in error_log()
     assert "async def" in error_log()
