@@ -1,0 +1,230 @@
+"""What happens rarely, and has to go right all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+import time
+
+import pytest
+from werkzeug.wrappers import Response
+
+from hookchain import HookChain, current_request, handler_called
+from hookchain.cycle import cycle
+from hookchain.delivery import SentFile
+from hookchain.drivers import advance
+from hookchain.testing import make_request
+from hookchain.wsgi import request_of
+from tests.asking import by_ahandle, by_handle, by_wsgi
+
+
+def quiet(**settings):
+    return HookChain(access_log=False, **settings)
+
+
+def test_a_blocking_body_that_is_read_when_the_task_is_cancelled_is_closed_and_finished():
+    reading = threading.Event()
+    ended: list[BaseException | None] = []
+    hooks = quiet()
+
+    @hooks.content
+    def slow(req):
+        yield "first"
+        reading.set()
+        time.sleep(0.05)
+        yield "second"
+
+    hooks.log(lambda req: ended.append(req.exception))
+
+    async def read():
+        response = await hooks.ahandle(make_request("/"))
+        await response.aget_data()
+
+    async def main():
+        task = asyncio.create_task(read())
+        await asyncio.to_thread(reading.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert [type(error) for error in ended] == [asyncio.CancelledError]
+
+
+def test_a_request_whose_sync_handler_is_overtaken_by_a_cancellation_asks_no_async_one_after_it():
+    started = threading.Event()
+    ran: list[str] = []
+    hooks = quiet()
+
+    @hooks.access
+    def blocking(req):
+        started.set()
+        time.sleep(0.05)
+
+    @hooks.authen
+    async def never(req):
+        ran.append("authen")
+
+    hooks.log(lambda req: ran.append("log"))
+
+    async def main():
+        task = asyncio.create_task(hooks.ahandle(make_request("/")))
+        await asyncio.to_thread(started.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert ran == ["log"]
+
+
+def test_a_cycle_that_nobody_drives_any_more_can_be_closed():
+    hooks = quiet()
+    hooks.content(lambda req: "x")
+    req = make_request("/")
+    hooks.begin(req)
+    steps = cycle(req)
+    advance(steps, None)
+    steps.close()
+
+
+def test_a_subrequest_may_be_answered_by_the_app():
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode()]
+
+    hooks = quiet()
+
+    @hooks.content("/main")
+    def main(req):
+        answer = req.lookup("/sub").run()
+        return f"{answer.get_data(as_text=True)} {'Content-Type' in answer.headers}"
+
+    assert by_wsgi(hooks, "/main", app=app).text == "/sub False"
+
+
+def test_a_file_that_the_kernel_sends_tells_where_it_stands(tmp_path):
+    (tmp_path / "a.txt").write_text("0123456789")
+    hooks = quiet(document_root=tmp_path)
+    seen: list[SentFile] = []
+    environ = make_request("/a.txt").environ or {}
+    environ["wsgi.file_wrapper"] = lambda file: [seen.append(file)]  # keeps it, and iterates over nothing
+    hooks.wsgi()(environ, lambda status, headers: None)
+    file = seen[0]
+    assert (file.tell(), file.seek(4), file.tell()) == (0, 4, 4)
+    file.close()
+
+
+def test_even_the_last_resort_passes_a_keyboard_interrupt_of_an_output_filter():
+    ran: list[str] = []
+    hooks = quiet()
+    hooks.fixup(lambda req: setattr(req, "status", "404"))
+    hooks.content(lambda req: "x")
+    hooks.log(lambda req: ran.append("log"))
+
+    @hooks.output_filter
+    def interrupted(req, response):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        by_handle(hooks)
+    assert ran == ["log"]
+
+
+def test_a_condition_that_fails_when_the_challenge_is_looked_for_leaves_401_as_it_is(error_log):
+    asked: list[int] = []
+
+    def fails_later(req):
+        asked.append(1)
+        if req.decided_by == "gate":
+            raise LookupError
+
+    hooks = quiet(challenge='Basic realm="x"')
+    hooks.section(when=fails_later, challenge='Basic realm="y"')
+    hooks.authen(lambda req: 401, name="gate")
+    answer = by_handle(hooks)
+    assert answer.status == 401
+    assert "WWW-Authenticate" not in answer.headers
+    assert asked
+
+
+def test_a_file_outside_of_the_root_still_has_a_name_for_files_scopes(tmp_path):
+    hooks = quiet(document_root=tmp_path)
+    hooks.trans(lambda req: setattr(req, "filename", "/elsewhere/secret.key"))
+    hooks.header_parser(files="*.key")(lambda req: 410)
+    assert by_handle(hooks, "/x").status == 410
+
+
+@pytest.mark.parametrize("way", [by_ahandle, by_wsgi])
+def test_an_async_input_filter_changes_what_async_handlers_read(way):
+    hooks = quiet()
+
+    @hooks.input_filter
+    async def upper(req, stream):
+        async for chunk in stream:
+            yield chunk.upper()
+
+    @hooks.content
+    async def read(req):
+        return await req.aget_data()
+
+    assert way(hooks, "/", "POST", data=b"quiet").body == b"QUIET"
+
+
+def test_a_status_without_a_body_has_no_type_or_encoding():
+    hooks = quiet()
+
+    @hooks.content
+    def nothing(req):
+        req.status = 204
+        req.content_type_out = "text/x-mine"
+        req.content_encoding_out = "gzip"
+        return ""
+
+    answer = by_handle(hooks)
+    assert (answer.status, answer.body) == (204, b"")
+    assert "Content-Encoding" not in answer.headers
+
+
+def test_a_signal_that_is_connected_during_a_request_tells_the_handlers_from_then_on():
+    told: list[str] = []
+
+    def receive(sender, *, handler, **more):
+        told.append(handler)
+
+    hooks = quiet()
+    hooks.access(lambda req: handler_called.connect(receive) and None, name="connects")
+    hooks.fixup(lambda req: None, name="later")
+    hooks.content(lambda req: "x", name="content")
+    try:
+        answer = by_handle(hooks)
+    finally:
+        handler_called.disconnect(receive)
+    assert told == ["later", "content"]
+    assert answer.req.trace is None
+
+
+def test_a_made_request_takes_its_body_under_that_name_too():
+    assert make_request("/", "POST", body=b"abc").get_data() == b"abc"
+
+
+def test_a_server_that_has_decoded_the_path_itself_is_understood():
+    environ = make_request("/").environ or {}
+    assert request_of({**environ, "PATH_INFO": "/€", "wsgi.input": io.BytesIO()}).path == "/€"
+
+
+def test_outside_of_a_request_there_is_no_current_one():
+    with pytest.raises(RuntimeError, match="no chain"):
+        current_request()
+
+
+def test_a_response_that_a_handler_keeps_can_be_answered_again():
+    kept = Response("kept", headers={"X-Kept": "1"})
+    hooks = quiet()
+    hooks.fixup(lambda req: req.err_headers_out.add("X-Once", "1"))
+    hooks.content(lambda req: kept)
+    for _ in range(2):
+        answer = by_handle(hooks)
+        assert answer.headers.getlist("X-Once") == ["1"]
+        assert answer.text == "kept"
