@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from werkzeug.wrappers import Response
 
 from .dispatch import Steps
-from .drivers import Finished, Pending, Threads, adrive, advance, call_here, thread_loop
+from .drivers import Finished, Pending, Threads, acall, adrive, advance, call_here, thread_loop
 from .request import Request
 from .responses import complete_length
 from .results import Raised
@@ -121,11 +121,7 @@ class AsyncDelivery:
         return None
 
     async def _drive_rest(self, steps: Steps[None], pending: Pending) -> None:
-        step, args = pending
-        try:
-            answer = await step.call(*args)
-        except BaseException as error:
-            answer = Raised(error)
+        answer = await acall(*pending)
         try:
             await adrive(steps, answer, self._threads)
         except Finished:

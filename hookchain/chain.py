@@ -267,8 +267,7 @@ class HookChain(Registry):
         if isinstance(response.response, AsyncIterable):
             caller.async_met = caller.async_met or async_body_met(req)
         if caller.async_met is not None:
-            delivery.close()
-            raise caller.async_met
+            delivery.close()  # which raises it, once everything is finished
         return as_response(response, delivery)
 
     async def ahandle(self, req: Request) -> AsyncResponse:

@@ -262,7 +262,7 @@ async def adrive(steps: Steps[Any], answer: Any, threads: Threads) -> Any:
     step, args = advance(steps, answer)
     while step is not SEND:
         if step.is_async:
-            step, args = advance(steps, await _acall(step, args))
+            step, args = advance(steps, await acall(step, args))
         elif step.blocking:
             (step, args), cancelled = await threads.run(functools.partial(_drive_sync, steps, step, args))
             if cancelled is not None:
@@ -274,7 +274,8 @@ async def adrive(steps: Steps[Any], answer: Any, threads: Threads) -> Any:
     return args[0]
 
 
-async def _acall(step: Step, args: tuple[Any, ...]) -> Any:
+async def acall(step: Step, args: tuple[Any, ...]) -> Any:
+    """Call an async step."""
     try:
         return await step.call(*args)
     except BaseException as error:

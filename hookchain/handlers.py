@@ -204,9 +204,7 @@ def origin_of(function: object) -> str:
 
 def caller_origin() -> str:
     """Return "file:line" of the nearest caller outside of this package."""
-    place = ""
-    for frame, line in traceback.walk_stack(inspect.currentframe()):
-        place = f"{frame.f_code.co_filename}:{line}"
-        if str(Path(frame.f_code.co_filename).parent) != _PACKAGE:
-            break
-    return place
+    stack = traceback.walk_stack(inspect.currentframe())
+    places = [(frame.f_code.co_filename, line) for frame, line in stack]
+    outside = [f"{file}:{line}" for file, line in places if str(Path(file).parent) != _PACKAGE]
+    return outside[0]

@@ -106,8 +106,8 @@ class Node:
         params = self.parent.path_params(path) if self.parent is not None else {}
         if self.scope.pattern is not None:
             match = self.scope.pattern.search(self.path_below(path))
-            if match is not None:
-                params.update({name: value for name, value in match.groupdict().items() if value is not None})
+            groups = match.groupdict() if match is not None else {}
+            params.update({name: value for name, value in groups.items() if value is not None})
         return params
 
     def lineage(self) -> list[Node]:
@@ -164,11 +164,6 @@ class Tree:
         self.entries: list[Entry] = []
         root = self._node(None, Scope(), chain, closed=closed)
         self._fill(root, chain)
-
-    @property
-    def root(self) -> Node:
-        """The chain itself."""
-        return self.nodes[0]
 
     def _node(self, parent: Node | None, scope: Scope, registry: Registry, *, closed: bool = False) -> Node:
         node = Node(
