@@ -97,7 +97,8 @@ def error_of(*args, status=1):
 # --- explain
 
 
-def test_explain_prints_the_table(site):
+def test_explain_prints_the_table(site, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     result = run("explain", "site_hooks:hooks", "/admin//")
     assert result.exit_code == 0
     assert result.stdout == sys.modules["site_hooks"].hooks.explain("/admin//").text(100) + "\n"
