@@ -123,9 +123,8 @@ def set_type(response: Response, req: Request) -> None:
     if "Content-Type" not in response.headers and req.content_type_out is not None:
         response.headers["Content-Type"] = req.content_type_out
     set_default_type(response)
-    if response.status_code in _TYPELESS:
-        return
-    if req.content_encoding_out is not None and "Content-Encoding" not in response.headers:
+    has_type = response.status_code not in _TYPELESS
+    if has_type and req.content_encoding_out is not None and "Content-Encoding" not in response.headers:
         response.headers["Content-Encoding"] = req.content_encoding_out
 
 
