@@ -176,6 +176,7 @@ def finalise(response: Response, req: Request) -> None:
     if location is not None:
         headers["Location"] = iri_to_uri(location)
     check_headers(headers)
+    _check_status_line(response.status)
 
 
 def drop_body(response: Response) -> None:
@@ -200,6 +201,12 @@ def check_headers(headers: Headers) -> None:
             value.encode("latin-1")
         except UnicodeEncodeError:
             raise BadHeaderError(f"the value of the response header {name} is not latin-1: {value!r}") from None
+
+
+def _check_status_line(status: str) -> None:
+    # Servers write the reason phrase as it is, so that it can end the line just as a header's value can.
+    if _BAD_VALUE.search(status) or max(status) > "\xff":
+        raise BadHeaderError(f"the status line {status!r} can't be sent")
 
 
 def drop_bad_headers(headers: Headers) -> None:

@@ -149,6 +149,16 @@ def test_a_header_name_that_is_no_token_never_leaves(ask):
     assert ask(hooks).status == 500
 
 
+@pytest.mark.parametrize("sign", ["\x00", "\r", "\n", "\r\nX-Injected: 1", "€"])
+def test_a_status_line_that_would_break_the_response_apart_never_leaves(ask, sign, error_log):
+    for answer in (("x", f"200 O{sign}K"), Response("x", f"200 O{sign}K")):
+        hooks = quiet()
+        hooks.content(lambda req, answer=answer: answer)
+        assert ask(hooks).status == 500
+        assert "status line" in error_log()
+    assert by_wsgi(quiet(), app=app_with(f"200 O{sign}K")).status == 500
+
+
 def test_bad_headers_are_told_from_good_ones():
     headers = responses.Headers([("X-Good", "tab\tand ä")])
     check_headers(headers)
