@@ -11,7 +11,7 @@ from .declarations import Declaration, ErrorDocument, Kind, Reference, SectionOp
 from .handlers import Handler, HandlerFunction
 from .phases import Phase
 from .registry import Included, Registry, Section
-from .scopes import Condition, Scope, conditions_of
+from .scopes import Condition, Scope, as_httpd_matches, conditions_of
 
 
 class Node:
@@ -46,6 +46,7 @@ class Node:
         "options",
         "origin",
         "parent",
+        "pattern",
         "prefix",
         "scope",
     )
@@ -67,6 +68,7 @@ class Node:
         self.index = index
         self.parent = parent
         self.scope = scope
+        self.pattern = None if scope.pattern is None else as_httpd_matches(scope.pattern)
         self.entries: list[Entry] = []
         self.options = options or SectionOptions()
         self.error_documents = tuple(error_documents)
@@ -93,8 +95,8 @@ class Node:
 
     def covers_path(self, path: str) -> bool:
         """Tell whether the node's own location covers a path that its prefix covers."""
-        if self.scope.pattern is not None:
-            return self.scope.pattern.search(self.path_below(path)) is not None
+        if self.pattern is not None:
+            return self.pattern.search(self.path_below(path)) is not None
         return not self.scope.exact or self.path_below(path) == self.scope.location
 
     def path_below(self, path: str) -> str:
@@ -104,8 +106,8 @@ class Node:
     def path_params(self, path: str) -> dict[str, str]:
         """Return the named groups of the regular expressions of this node and those around it."""
         params = self.parent.path_params(path) if self.parent is not None else {}
-        if self.scope.pattern is not None:
-            match = self.scope.pattern.search(self.path_below(path))
+        if self.pattern is not None:
+            match = self.pattern.search(self.path_below(path))
             groups = match.groupdict() if match is not None else {}
             params.update({name: value for name, value in groups.items() if value is not None})
         return params

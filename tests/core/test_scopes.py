@@ -64,6 +64,28 @@ def test_a_regular_expression_is_searched_in_the_path_and_its_named_groups_are_p
     assert ask(hooks, "/users/").status == 404
 
 
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        (r"^/admin/.*$", "/admin/x%0ay"),
+        (r"^/admin/.+\Z", "/admin/%0a"),
+        (r"(?i)^/ADMIN/[$\]x].$", "/admin/$%0a"),
+    ],
+)
+def test_a_line_feed_gets_no_path_around_a_regular_expression(pattern, path):
+    assert covered(path, location=re.compile(pattern))
+
+
+@pytest.mark.parametrize("pattern", [r"^/open$", r"^/(open|[$]|\$)$", r"^/op[^]$]n$"])
+def test_the_end_in_a_regular_expression_is_not_before_a_line_feed(pattern):
+    assert covered("/open", location=re.compile(pattern))
+    assert not covered("/open%0a", location=re.compile(pattern))
+
+
+def test_a_regular_expression_of_several_lines_stays_one():
+    assert covered("/open%0ax", location=re.compile(r"^/open$", re.MULTILINE))
+
+
 def test_a_regular_expression_in_a_section_sees_the_path_below_it(ask):
     hooks = quiet()
     section = hooks.section("/api").section(re.compile(r"^/(?P<version>v\d)"))
