@@ -611,7 +611,7 @@ def _forget_file(*_about: object, **_more: object) -> io.BytesIO:
 def _parse_json(data: bytes) -> Any:
     try:
         return json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter where brackets are nested by the thousand
         raise BadRequest(f"The body is not JSON: {error}") from error
 
 

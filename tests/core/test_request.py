@@ -147,6 +147,7 @@ def test_a_body_is_read_as_bytes_json_or_form(method, given, shown):
 def test_what_is_no_json_is_answered_with_400():
     for path in ("/sync", "/async"):
         assert by_ahandle(reading("json"), path, "POST", data=b"{").status == 400
+        assert by_ahandle(reading("json"), path, "POST", data=b"[" * 200_000).status == 400
     req = make_request("/", "POST", data=b"{")
     HookChain(access_log=False).begin(req)
     with pytest.raises(BadRequest):
