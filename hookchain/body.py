@@ -154,6 +154,10 @@ class RequestBody:
         """The most bytes that anyone may read; None for any number."""
         return self._source.limit
 
+    @limit.setter
+    def limit(self, limit: int | None) -> None:
+        self._source.limit = limit
+
     @property
     def bridge(self) -> Bridge | None:
         """What runs an awaitable on the event loop from a worker thread and waits for it; set by the driver."""

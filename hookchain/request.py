@@ -437,6 +437,8 @@ class Request(SansIORequest):
             else:
                 body.add_filter(wrap)
         body.bridge = self.bridge
+        if self.is_begun:
+            body.limit = self.chain.max_body
         return body
 
     @property

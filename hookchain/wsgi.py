@@ -45,7 +45,7 @@ class WSGIChain:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Process a request."""
-        req = request_of(environ, self.chain.max_body)
+        req = request_of(environ)
         req.app = self._handler
         req.bridge = lambda coroutine: thread_loop.run(coroutine, contextvars.copy_context())
         self.chain.begin(req)
@@ -69,12 +69,11 @@ def _name_of(app: object) -> str:
     return str(getattr(app, "__qualname__", None) or getattr(app, "name", None) or type(app).__qualname__)
 
 
-def request_of(environ: WSGIEnvironment, max_body: int | None = None) -> Request:
+def request_of(environ: WSGIEnvironment) -> Request:
     """Make a request of a WSGI environ.
 
     Args:
         environ: as the server made it; it is not changed.
-        max_body: bytes of the body that may be read.
 
     Returns:
         The request.
@@ -88,7 +87,7 @@ def request_of(environ: WSGIEnvironment, max_body: int | None = None) -> Request
         environ.get("QUERY_STRING", "").encode("latin-1"),
         EnvironHeaders(environ),
         environ.get("REMOTE_ADDR"),
-        make_body=lambda: _body_of(environ, max_body),
+        make_body=lambda: _body_of(environ),
     )
     req.environ = environ
     req.protocol = environ.get("SERVER_PROTOCOL", "HTTP/1.1")
@@ -109,8 +108,8 @@ def _server_of(environ: WSGIEnvironment) -> tuple[str, int | None] | None:
     return None if name is None else (name, int(port) if port and port.isdecimal() else None)
 
 
-def _body_of(environ: WSGIEnvironment, max_body: int | None) -> RequestBody:
-    return RequestBody(get_input_stream(environ), content_length=get_content_length(environ), limit=max_body)
+def _body_of(environ: WSGIEnvironment) -> RequestBody:
+    return RequestBody(get_input_stream(environ), content_length=get_content_length(environ))
 
 
 class AppCall:

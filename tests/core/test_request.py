@@ -161,6 +161,15 @@ def test_a_limit_that_a_handler_sets_is_answered_with_413(ask):
     assert ask(hooks, "/", "POST", data="123").text == "123"
 
 
+def test_the_limit_of_the_chain_counts_in_every_place(ask):
+    hooks = quiet(max_body=3)
+    hooks.content("/data")(lambda req: req.get_data(99))
+    hooks.content("/from")(lambda req: InternalRedirect("/data"))
+    for path in ("/data", "/from"):
+        assert ask(hooks, path, "POST", data="1234").status == 413
+        assert ask(hooks, path, "POST", data="123").text == "123"
+
+
 def test_bytes_received_are_counted(ask):
     seen: list[int] = []
     hooks = quiet()
