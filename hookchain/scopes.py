@@ -7,6 +7,7 @@ import fnmatch
 import inspect
 import os
 import re
+import stat
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -279,7 +280,9 @@ class _InDirectory:
 
     def __call__(self, req: Request) -> bool:
         wanted = tuple(part for part in self.directory.split("/") if part)
-        return any(parts[: len(wanted)] == wanted for parts in map(_folders, req.storage_paths))
+        # A folder is covered under its own name too: a redirect to it would tell that it is there.
+        end = "/" if req.finfo is not None and stat.S_ISDIR(req.finfo.st_mode) else ""
+        return any(_folders(path + end)[: len(wanted)] == wanted for path in req.storage_paths)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -173,6 +173,14 @@ def test_a_directory_covers_the_files_in_it_and_below(ask, root):
     assert [ask(hooks, path).status for path in paths] == [200, 403, 200, 403]
 
 
+def test_a_directory_covers_the_folder_itself_however_it_is_asked_for(ask, root):
+    (root / "link").symlink_to("private")
+    hooks = quiet(document_root=root)
+    hooks.section(directory="private").access(lambda req: 403)
+    assert [ask(hooks, path).status for path in ("/private", "/private/", "/link", "/link/")] == [403] * 4
+    assert ask(hooks, "/private.txt").status == 404
+
+
 def test_a_directory_covers_a_file_that_another_path_leads_to(ask, root):
     hooks = quiet(document_root=root)
     hooks.section(directory="/private").access(lambda req: 403)
