@@ -246,7 +246,7 @@ class Watched:
         assert finished == ["LOG", *halves, *["registered"] * self.begun, *["CLEANUP"] * self.records()]
         assert self.closed >= self.made or "receiver" in point, "a body that was made is closed"
         for signal, receiver in self.connected:
-            signal.disconnect(receiver, sender=self.hooks)
+            signal.disconnect(receiver)  # with a sender, blinker would keep it among its receivers
 
     def records(self):
         """How many records internal redirects and error documents have made of the request."""
