@@ -26,8 +26,9 @@ from .exceptions import (
 from .explanation import Explanation
 from .order import Order
 from .phases import Phase, Policy
+from .records import current_request
 from .registry import Section
-from .request import Request, TraceEntry, current_request
+from .request import Request, TraceEntry
 from .results import DECLINED, DONE, OK, InternalRedirect, Result
 from .signals import (
     got_exception,

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from .dispatch import Steps
 from .drivers import Finished, Pending, Threads, acall, adrive, advance, call_here, thread_loop
+from .loops import running_loop
 from .request import Request
 from .responses import complete_length
 from .results import Raised
@@ -67,7 +68,7 @@ class AsyncDelivery:
                 if chunk is None:
                     return
                 yield chunk
-        if _running_loop() is not None:
+        if running_loop() is not None:
             raise RuntimeError("the body is async: read it with 'await response.aget_data()'")
         iterator = _achunks(self._response.response, self._threads)
         while True:
@@ -101,7 +102,7 @@ class AsyncDelivery:
         except Finished:
             return
         rest = self._drive_rest(steps, (step, args))
-        loop = _running_loop()
+        loop = running_loop()
         if loop is None:
             thread_loop.run(rest, self._context)
             return
@@ -219,10 +220,3 @@ async def _achunks(body: Any, threads: Threads) -> AsyncIterator[str | bytes]:
         if following is None:
             return
         yield following
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from .phases import Phase
 from .plan import Guard, Plan, Selection
 from .request import Request
+from .scopes import closes_file
 from .tree import Entry, Node
 
 _GUARDING = (Phase.ACCESS, Phase.AUTHEN, Phase.AUTHZ)
@@ -26,6 +27,8 @@ def guards_agree(plan: Plan, req: Request, path: str) -> bool:
         if it closed: guards under one apply, openings under one do not.
     """
     here = req.selection
+    if _is_closed_by_name(here, req, path):
+        return False
     there = plan.find(path, req.method, plan.host_of(req))
     if here is there:
         return True
@@ -33,6 +36,16 @@ def guards_agree(plan: Plan, req: Request, path: str) -> bool:
     if not any(entries):
         return guard.public or not guard.closed
     return (entries, guard) == _strictest(plan, here) and _openings(here) == _openings(there)
+
+
+def _is_closed_by_name(selection: Selection, req: Request, path: str) -> bool:
+    """Whether ``files`` or ``directory`` puts guards before the other file that do not stand before this request."""
+    return any(
+        closes_file(condition, req, path)
+        for node in selection.nodes
+        if any(entry.kind in _GUARDING for entry in node.entries)
+        for condition in node.conditions
+    )
 
 
 def _strictest(plan: Plan, selection: Selection) -> tuple[list[list[Entry]], Guard]:

@@ -30,8 +30,9 @@ from .handlers import HandlerFunction, check_callable
 from .paths import BadPathError, split_url
 from .phases import Phase
 from .plan import Plan, Selection
+from .records import current, follow_up
 from .registry import Registry, State
-from .request import Request, current, follow_up
+from .request import Request
 from .scopes import Scope
 from .settings import make_settings
 from .tree import Tree

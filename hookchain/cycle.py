@@ -9,6 +9,7 @@ Source: httpd ``ap_process_async_request`` (modules/http/http_request.c) and ``a
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from http import HTTPStatus
 
 from werkzeug.exceptions import HTTPException
@@ -72,6 +73,7 @@ def _respond(req: Request) -> Steps[Response | BaseException]:
         record, response = last_record(req), (yield from _unforeseen(req, error))
     if isinstance(response, BaseException):
         req.status, req.exception, req.decided_by = HTTPStatus.INTERNAL_SERVER_ERROR, response, record.decided_by
+        req.aborted = isinstance(response, CancelledError)
     return response
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from .registry import MARKS
+from .loading import MARKS
 from .scopes import Location
 
 F = TypeVar("F", bound=Callable[..., Any])

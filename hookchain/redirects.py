@@ -19,7 +19,8 @@ from .leaving import CLOSE
 from .paths import BadPathError, split_url
 from .phases import Phase
 from .process import content_outcome, process
-from .request import Request, follow_up
+from .records import follow_up
+from .request import Request
 from .responses import REDIRECTS, own_copy, status_response
 from .results import InternalRedirect, Outcome, Raised
 from .runs import Run

@@ -6,10 +6,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from os import PathLike
-from types import ModuleType
 from typing import Any, Literal, TypeAlias, TypeVar, overload
-
-from werkzeug.utils import ImportStringError, import_string
 
 from .declarations import (
     OPTION_NAMES,
@@ -23,21 +20,18 @@ from .declarations import (
     make_error_document,
     make_options,
 )
+from .decorators import DecoratorOf, F, Names
 from .exceptions import AlreadyCompiledError, DeclarationError, did_you_mean
 from .handlers import Handler, caller_origin, check_callable
+from .loading import import_source, marks_of, public_names
 from .order import Order
 from .phases import INIT, PHASE_NAMES, Phase
 from .request import Request
 from .scopes import Location, Scope, When, make_scope
 from .several import one_or_several
 
-F = TypeVar("F", bound=Callable[[Request], Any])
 G = TypeVar("G", bound=Callable[[Request, Any], Any])
 PhaseName: TypeAlias = Phase | str
-Names: TypeAlias = str | Collection[str]
-
-MARKS = "__hookchain_marks__"
-"""The attribute under which markers keep what they were given (see ``hookchain.mark``)."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -65,78 +59,22 @@ class Included:
     origin: str
 
 
-class PhaseDecorator:
-    """``hooks.authen`` and the like: a decorator that is used bare or called with scope and order."""
-
-    def __init__(self, registry: Registry, phase: str) -> None:
-        """Bind the name of a phase to a chain or section."""
-        self._registry = registry
-        self._phase = phase
-
-    @overload
-    def __call__(self, function: F, /) -> F: ...
-
-    @overload
-    def __call__(
-        self,
-        location: Location | None = None,
-        *,
-        exact: bool = False,
-        methods: Names | None = None,
-        hosts: Names | None = None,
-        directory: str | PathLike[str] | None = None,
-        files: str | None = None,
-        endpoint: str | None = None,
-        when: When | None = None,
-        order: Order = Order.MIDDLE,
-        before: References = (),
-        after: References = (),
-        requires: References = (),
-        name: str | None = None,
-        blocking: bool = True,
-        allow_duplicate: bool = False,
-    ) -> Callable[[F], F]: ...
-
-    def __call__(self, location: Any = None, **options: Any) -> Any:
-        """Register the decorated function, and return it unchanged; the arguments are those of ``register``."""
-        if callable(location):
-            self._registry.register(self._phase, location, **options)
-            return location
-        place: Any = location
-
-        def decorate(function: F) -> F:
-            self._registry.register(self._phase, function, place, **options)
-            return function
-
-        return decorate
-
-
-class _Phase:
-    """The descriptor that gives each chain and section its decorators."""
-
-    def __set_name__(self, owner: type[Registry], name: str) -> None:
-        self._name = name
-
-    def __get__(self, registry: Registry, owner: type[Registry]) -> PhaseDecorator:
-        return PhaseDecorator(registry, self._name)
-
-
 class Registry:
     """What a chain and a section have in common."""
 
-    init = _Phase()
-    post_read_request = _Phase()
-    trans = _Phase()
-    map_to_storage = _Phase()
-    header_parser = _Phase()
-    access = _Phase()
-    authen = _Phase()
-    authz = _Phase()
-    type = _Phase()
-    fixup = _Phase()
-    content = _Phase()
-    log = _Phase()
-    cleanup = _Phase()
+    init = DecoratorOf()
+    post_read_request = DecoratorOf()
+    trans = DecoratorOf()
+    map_to_storage = DecoratorOf()
+    header_parser = DecoratorOf()
+    access = DecoratorOf()
+    authen = DecoratorOf()
+    authz = DecoratorOf()
+    type = DecoratorOf()
+    fixup = DecoratorOf()
+    content = DecoratorOf()
+    log = DecoratorOf()
+    cleanup = DecoratorOf()
 
     def __init__(self, state: State, scope: Scope, options: SectionOptions, label: str) -> None:
         """Start empty."""
@@ -456,10 +394,10 @@ class Registry:
         Raises:
             DeclarationError: it can't be imported, or nothing in it is marked.
         """
-        source = _import(source) if isinstance(source, str) else source
+        source = import_source(source) if isinstance(source, str) else source
         found = False
-        for name in _public_names(source):
-            for phase, location, options in _marks_of(source, name):
+        for name in public_names(source):
+            for phase, location, options in marks_of(source, name):
                 found = True
                 function = getattr(source, name)
                 if phase in {kind.value for kind in Filter}:
@@ -510,29 +448,3 @@ def _scope_of(what: str, location: Location | None, keywords: dict[str, Any]) ->
 
 def _flat_statuses(given: Iterable[Any]) -> list[Any]:
     return [status for item in given for status in one_or_several(item)]
-
-
-def _import(name: str) -> object:
-    try:
-        return import_string(name)
-    except ImportStringError as error:
-        raise DeclarationError(f"load({name!r}): {error.exception}") from error
-
-
-def _marks_of(source: object, name: str) -> tuple[Any, ...]:
-    thing = inspect.getattr_static(source, name)  # properties are not asked
-    try:
-        marks: Any = getattr(thing, MARKS, ())
-    except Exception:  # noqa: BLE001 - a proxy for what is not there now, such as flask.request
-        return ()
-    return marks if issubclass(type(marks), tuple) else ()  # a mock has every attribute
-
-
-def _public_names(source: object) -> list[str]:
-    # In the order in which they were written: of a class, its bases first.
-    if isinstance(source, ModuleType) or not hasattr(type(source), "__mro__"):
-        return list(vars(source))
-    classes = source.__mro__ if isinstance(source, type) else type(source).__mro__
-    names = [name for cls in reversed(classes) for name in vars(cls)]
-    own = vars(source) if hasattr(source, "__dict__") and not isinstance(source, type) else {}
-    return list(dict.fromkeys([*names, *own]))

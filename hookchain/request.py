@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import functools
 import inspect
 import io
 import json
 import os
-import re
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from werkzeug.datastructures import Authorization, Headers, ImmutableMultiDict, MultiDict
@@ -24,8 +20,11 @@ from werkzeug.utils import cached_property
 from werkzeug.wrappers import Response
 
 from .body import RequestBody
+from .chain_protocol import ChainProtocol
+from .credentials import parse_authorization
 from .exceptions import DeclarationError, HookChainError, did_you_mean
 from .handlers import Handler, SecondHalf, check_callable
+from .loops import running_loop
 from .paths import BadPathError, encode, normalise
 from .phases import Phase, phase_named
 
@@ -51,84 +50,6 @@ class TraceEntry(NamedTuple):
     answer: object
     record: str
     seconds: float
-
-
-class Files(Protocol):
-    """The default handlers that serve files, and the question whether there is one."""
-
-    translate: Handler
-    map_to_storage: Handler
-    find_type: Handler
-    content: Handler
-    found: Handler
-
-
-class Writer(Protocol):
-    """What writes access log lines."""
-
-    def write(self, req: Any, /) -> None:
-        """Write one line."""
-        ...
-
-
-class ChainProtocol(Protocol):
-    """What a request needs of its chain; the one place where imports would point upwards."""
-
-    name: str
-
-    @property
-    def debug(self) -> bool:
-        """Whether exceptions are raised to the server or framework."""
-        ...
-
-    @property
-    def document_root(self) -> str | None:
-        """The folder whose files are served."""
-        ...
-
-    @property
-    def max_body(self) -> int | None:
-        """Bytes of a body that may be read."""
-        ...
-
-    @property
-    def trace_method(self) -> bool:
-        """Whether the method TRACE is answered."""
-        ...
-
-    @property
-    def files(self) -> Files | None:
-        """The default handlers that serve files, where there is a document root."""
-        ...
-
-    @property
-    def access_log(self) -> Writer | None:
-        """Where the access log line goes."""
-        ...
-
-    def select(self, req: Request) -> Selection:
-        """Find what applies to the request's path, method and host."""
-        ...
-
-    def guards_agree(self, req: Request, path: str) -> bool:
-        """Tell whether another path is guarded by exactly what guards this request."""
-        ...
-
-    def lookup(self, req: Request, uri: str) -> Request:
-        """Run a subrequest up to FIXUP."""
-        ...
-
-    async def alookup(self, req: Request, uri: str) -> Request:
-        """Run a subrequest up to FIXUP."""
-        ...
-
-    def run(self, req: Request) -> Response:
-        """Run CONTENT of a subrequest that was looked up."""
-        ...
-
-    async def arun(self, req: Request) -> Response:
-        """Run CONTENT of a subrequest that was looked up."""
-        ...
 
 
 class Request(SansIORequest):
@@ -444,7 +365,13 @@ class Request(SansIORequest):
     @property
     def stream(self) -> BinaryIO:
         """A reader of the body, from its first byte on; what is read is replayed to whatever stands behind."""
+        self._keep_off_loop("stream", "aget_data")
         return self.body.stream
+
+    def _keep_off_loop(self, name: str, twin: str) -> None:
+        # Wherever the body comes from here, elsewhere the same handler would make all other requests wait.
+        if self.is_begun and running_loop() is not None:
+            raise RuntimeError(f"req.{name} would block the event loop: use 'await req.{twin}()'")
 
     @property
     def bytes_received(self) -> int:
@@ -464,6 +391,7 @@ class Request(SansIORequest):
             RequestEntityTooLarge: the body is longer; unless caught, the answer is 413.
             RuntimeError: called on an event loop; use ``await req.aget_data()``.
         """
+        self._keep_off_loop("get_data", "aget_data")
         return self.body.get_data(limit)
 
     async def aget_data(self, limit: int | None = None) -> bytes:
@@ -472,6 +400,7 @@ class Request(SansIORequest):
 
     def get_json(self, limit: int | None = None) -> Any:
         """Return the body as JSON; raises BadRequest (400) where it is none, and what ``get_data`` raises."""
+        self._keep_off_loop("get_json", "aget_json")
         return _parse_json(self.get_data(limit))
 
     async def aget_json(self, limit: int | None = None) -> Any:
@@ -480,6 +409,7 @@ class Request(SansIORequest):
 
     def get_form(self, limit: int | None = None) -> MultiDict[str, str]:
         """Return the fields of a submitted form; empty where the body is no form."""
+        self._keep_off_loop("get_form", "aget_form")
         return self._parse_form(self.get_data(limit))
 
     async def aget_form(self, limit: int | None = None) -> MultiDict[str, str]:
@@ -499,13 +429,7 @@ class Request(SansIORequest):
 
         Source: RFC 7617, section 2; ``security/RULES.md`` 11.
         """
-        value = self.headers.get("Authorization")
-        if value is None or len(value) > _LONGEST_CREDENTIALS or len(self.headers.getlist("Authorization")) > 1:
-            return None
-        scheme, _, token = value.partition(" ")
-        if scheme.lower() == "basic":
-            return _parse_basic(token.strip(" "))
-        return Authorization.from_header(value)
+        return parse_authorization(self.headers.getlist("Authorization"))
 
     # --- subrequests
 
@@ -542,68 +466,9 @@ class Request(SansIORequest):
         return await self.chain.arun(self)
 
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ASCII = "".join(map(chr, range(128)))
 _POSITION = {phase: position for position, phase in enumerate(Phase)}
-_LONGEST_CREDENTIALS = 8192
 _REWRITING = (Phase.POST_READ_REQUEST, Phase.TRANS)
-_SHARED = ("second_halves", "cleanups")
-
-current: ContextVar[Request] = ContextVar("hookchain.request")
-
-
-def current_request() -> Request:
-    """Return the request that is being handled here; after an internal redirect, the one it led to.
-
-    Returns:
-        The record, in handlers, filters, views and response bodies alike.
-
-    Raises:
-        RuntimeError: no chain is handling a request here.
-    """
-    try:
-        req = current.get()
-    except LookupError:
-        raise RuntimeError("no chain is handling a request here") from None
-    while req.next is not None:
-        req = req.next
-    return req
-
-
-def follow_up(req: Request, path: str, query: str, *, method: str | None = None) -> Request:
-    """Make a record that goes on from another one, for an internal redirect or a subrequest.
-
-    Args:
-        req: the record it goes on from; the caller links the two.
-        path: a canonical path.
-        query: without "?".
-        method: where it is not the same.
-
-    Returns:
-        A record that shares the body and what is to be finished.
-
-    Source: httpd ``internal_internal_redirect`` (modules/http/http_request.c).
-    """
-    new = Request(
-        method or req.unparsed_method,
-        req.scheme,
-        req.server,
-        req.root_path,
-        path,
-        query.encode(),
-        req.headers,
-        req.remote_addr,
-        make_body=lambda: req.body,
-    )
-    new.protocol, new.native, new.chain, new.app = req.protocol, req.native, req.chain, req.app
-    new.environ, new.bridge = req.environ, req.bridge
-    new.has_body = req.has_body
-    new.trace = req.trace
-    new.start_time, new.started = req.start_time, req.started
-    for name in _SHARED:
-        setattr(new, name, getattr(req, name))
-    new.env.update({f"REDIRECT_{name}": value for name, value in req.env.items()})
-    return new
 
 
 def _forget_file(*_about: object, **_more: object) -> io.BytesIO:
@@ -615,14 +480,3 @@ def _parse_json(data: bytes) -> Any:
         return json.loads(data)
     except (ValueError, RecursionError) as error:  # the latter where brackets are nested by the thousand
         raise BadRequest(f"The body is not JSON: {error}") from error
-
-
-def _parse_basic(token: str) -> Authorization | None:
-    try:
-        text = base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, ValueError):
-        return None
-    username, colon, password = text.partition(":")
-    if not colon or _CONTROL.search(text):
-        return None
-    return Authorization("basic", {"username": username, "password": password})

@@ -279,10 +279,13 @@ class _InDirectory:
     directory: str
 
     def __call__(self, req: Request) -> bool:
-        wanted = tuple(part for part in self.directory.split("/") if part)
         # A folder is covered under its own name too: a redirect to it would tell that it is there.
         end = "/" if req.finfo is not None and stat.S_ISDIR(req.finfo.st_mode) else ""
-        return any(_folders(path + end)[: len(wanted)] == wanted for path in req.storage_paths)
+        return any(self.covers_file(path + end) for path in req.storage_paths)
+
+    def covers_file(self, path: str) -> bool:
+        wanted = tuple(part for part in self.directory.split("/") if part)
+        return _folders(path)[: len(wanted)] == wanted
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -290,7 +293,10 @@ class _NamedLike:
     pattern: str
 
     def __call__(self, req: Request) -> bool:
-        return any(fnmatch.fnmatchcase(path.rpartition("/")[2], self.pattern) for path in req.storage_paths)
+        return any(map(self.covers_file, req.storage_paths))
+
+    def covers_file(self, path: str) -> bool:
+        return fnmatch.fnmatchcase(path.rpartition("/")[2], self.pattern)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -300,6 +306,17 @@ class _Endpoint:
     def __call__(self, req: Request) -> bool:
         endpoint: Any = req.endpoint
         return isinstance(endpoint, str) and fnmatch.fnmatchcase(endpoint, self.pattern)
+
+
+def closes_file(condition: Condition, req: Request, path: str) -> bool:
+    """Tell whether a condition on the file holds for another file but not for the request's own.
+
+    Args:
+        condition: any condition; one that is not on the file never does.
+        req: the request.
+        path: the other file's path below the document root.
+    """
+    return isinstance(condition, _InDirectory | _NamedLike) and condition.covers_file(path) and not condition(req)
 
 
 def _folders(path: str) -> tuple[str, ...]:

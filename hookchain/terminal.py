@@ -14,7 +14,7 @@ from rich.text import Text
 from .exceptions import Problem
 from .explanation import Explanation
 from .layout import shortened, terminal_width
-from .request import current_request
+from .records import current_request
 
 _STYLES: Mapping[str, str] = {
     "title": "bold",

@@ -23,7 +23,8 @@ from .file_response import FileBody
 from .handlers import Handler
 from .paths import decode, encode
 from .phases import Phase
-from .request import Request, current
+from .records import current
+from .request import Request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

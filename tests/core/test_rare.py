@@ -228,3 +228,48 @@ def test_a_response_that_a_handler_keeps_can_be_answered_again():
         answer = by_handle(hooks)
         assert answer.headers.getlist("X-Once") == ["1"]
         assert answer.text == "kept"
+
+
+def test_a_precompressed_sibling_with_a_guard_of_its_own_name_is_not_sent_for_the_file(tmp_path):
+    (tmp_path / "a.txt").write_text("plain")
+    (tmp_path / "a.txt.gz").write_bytes(b"packed")
+    hooks = quiet(document_root=tmp_path)
+    hooks.section(files="*.gz").authen(lambda req: 401)
+    assert by_handle(hooks, "/a.txt.gz").status == 401
+    answer = by_handle(hooks, "/a.txt", headers={"Accept-Encoding": "gzip"})
+    assert (answer.body, "Content-Encoding" in answer.headers) == (b"plain", False)
+
+
+@pytest.mark.parametrize("way", [by_ahandle, by_wsgi])
+@pytest.mark.parametrize("read", ["get_data", "get_json", "get_form", "stream"])
+def test_reading_the_body_without_await_on_an_event_loop_names_the_twin(way, read, error_log):
+    hooks = quiet()
+
+    @hooks.content
+    async def reads(req):
+        found = getattr(req, read)
+        return found()
+
+    assert way(hooks, "/", "POST", data=b"{}").status == 500
+    assert "would block the event loop" in error_log()
+    assert "await req.aget_" in error_log()
+
+
+def test_a_request_that_is_cancelled_in_a_handler_counts_as_aborted():
+    ended: list[bool] = []
+    hooks = quiet()
+    hooks.log(lambda req: ended.append(req.aborted))
+
+    @hooks.content
+    async def waits(req):
+        await asyncio.sleep(10)
+
+    async def main():
+        task = asyncio.create_task(hooks.ahandle(make_request("/")))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert ended == [True]
