@@ -273,3 +273,15 @@ def test_a_request_that_is_cancelled_in_a_handler_counts_as_aborted():
 
     asyncio.run(main())
     assert ended == [True]
+
+
+def test_a_handler_tells_how_it_has_encoded_the_bytes_that_it_answers_with():
+    hooks = quiet()
+
+    @hooks.content
+    def packed(req):
+        req.content_type_out, req.content_encoding_out = "text/plain", "gzip"
+        return b"packed"
+
+    headers = by_handle(hooks).headers
+    assert (headers["Content-Type"], headers["Content-Encoding"]) == ("text/plain", "gzip")
