@@ -81,12 +81,18 @@ def tried(address: tuple[str, int], entry: dict[str, Any]) -> list[str]:
     return [f"status {answer['status']}: {fail}" for fail in fails]
 
 
+def is_of_time(fail: str) -> bool:
+    """Tell whether a loaded machine may be to blame: it took too long, or no answer came at all to hold it against."""
+    status, _, invariant = fail.partition(": ")
+    return status == "status 0" or invariant.startswith(_OF_TIME)
+
+
 def failures(address: tuple[str, int], corpus: list[dict[str, Any]]) -> dict[str, list[str]]:
     """Send all entries, some at a time, and return what failed by id."""
     with ThreadPoolExecutor(CLIENTS) as clients:
         found = list(clients.map(lambda entry: tried(address, entry), corpus))
     for number, entry in enumerate(corpus):
-        if found[number] and all(fail.partition(": ")[2].startswith(_OF_TIME) for fail in found[number]):
+        if found[number] and all(is_of_time(fail) for fail in found[number]):
             found[number] = tried(address, entry)
     return {entry["id"]: fails for entry, fails in zip(corpus, found, strict=True) if fails}
 
