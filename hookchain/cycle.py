@@ -19,7 +19,8 @@ from . import signals
 from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
 from .finishing import finish, last_record
-from .leaving import complete, give_up, leave
+from .framework import Framework
+from .leaving import CLOSE, complete, give_up, leave
 from .process import Ended, content, look_up, process, status_of_content
 from .redirects import follow, settle
 from .request import Request
@@ -34,6 +35,8 @@ def _send(response: Response) -> None:
 
 SEND = Function(_send)
 """The step at which a driver gives the response to its caller."""
+
+LEFT = "the framework, when its contexts were closed,"
 
 MOST_SUBREQUESTS = 10
 """Subrequests inside one another that one request may make (httpd's LimitInternalRecursion)."""
@@ -71,15 +74,30 @@ def _respond(req: Request) -> Steps[Response | BaseException]:
         raise  # nobody drives this any more
     except BaseException as error:
         record, response = last_record(req), (yield from _unforeseen(req, error))
+    if req.framework is not None:
+        response = yield from _exit(req, req.framework, response)
     if isinstance(response, BaseException):
         req.status, req.exception, req.decided_by = HTTPStatus.INTERNAL_SERVER_ERROR, response, record.decided_by
         req.aborted = isinstance(response, CancelledError)
     return response
 
 
-def _unforeseen(req: Request, error: BaseException) -> Steps[Response | BaseException]:
+def _exit(req: Request, framework: Framework, response: Response | BaseException) -> Steps[Response | BaseException]:
+    """Leave the framework, before the first byte is sent."""
+    raised = response if isinstance(response, BaseException) else None
+    answer = yield Function(framework.exit), (raised,)
+    if not isinstance(answer, Raised):
+        return response
+    if isinstance(response, BaseException):
+        outcome_of_exception(req, LEFT, answer.error)
+        return response
+    yield CLOSE, (response,)
+    return (yield from _unforeseen(req, answer.error, LEFT))
+
+
+def _unforeseen(req: Request, error: BaseException, who: str = "the request cycle") -> Steps[Response | BaseException]:
     # Handlers can leave anything in a request, such as a status that is none; receivers can raise KeyboardInterrupt.
-    outcome_of_exception(req, "the request cycle", error)
+    outcome_of_exception(req, who, error)
     if must_be_raised(req, error):
         return error
     try:

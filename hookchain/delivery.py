@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
-from contextvars import Context
 from typing import Any, cast
 
 from werkzeug.wrappers import Response
 
 from .dispatch import Steps
-from .drivers import Finished, InContext, drive, thread_loop
+from .drivers import Finished, InContext, drive
 from .exceptions import AsyncHandlerError
 from .file_response import FileBody
 from .request import Request
@@ -49,14 +48,14 @@ class Delivery:
 
     def _next_chunk(self) -> bytes:
         if self._chunks is None:
-            self._chunks = _encoded(self._response.response, self._caller.context)
+            self._chunks = _encoded(self._response.response, self._caller)
         return next(self._chunks)
 
     def _run(self, function: Callable[..., Any], *args: Any) -> Any:
         # On the thread's event loop a task enters the context itself, so it must not be entered here.
         if isinstance(self._response.response, AsyncIterable):
             return function(*args)
-        return self._caller.context.run(function, *args)
+        return self._caller.run(function, *args)
 
     def close(self) -> None:
         """Close the body and finish the request, if that has not been done."""
@@ -98,8 +97,8 @@ class Delivery:
         if isinstance(body, AsyncIterable):
             aclose = getattr(body, "aclose", None)
             if aclose is not None:
-                thread_loop.run(aclose(), self._caller.context)
-        self._caller.context.run(self._response.close)
+                self._caller.wait(aclose())
+        self._caller.run(self._response.close)
 
 
 class SentFile:
@@ -142,18 +141,18 @@ class SentFile:
             self._delivery.close()
 
 
-def _encoded(body: Any, context: Context) -> Iterator[bytes]:
+def _encoded(body: Any, caller: InContext) -> Iterator[bytes]:
     chunks: Iterable[str | bytes] = body
     if isinstance(body, AsyncIterable):
-        chunks = _on_thread_loop(cast("AsyncIterable[str | bytes]", body), context)
+        chunks = _on_thread_loop(cast("AsyncIterable[str | bytes]", body), caller)
     return (chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks)
 
 
-def _on_thread_loop(body: AsyncIterable[str | bytes], context: Context) -> Iterator[str | bytes]:
+def _on_thread_loop(body: AsyncIterable[str | bytes], caller: InContext) -> Iterator[str | bytes]:
     chunks = body.__aiter__()
     while True:
         try:
-            yield thread_loop.run(chunks.__anext__(), context)
+            yield caller.wait(chunks.__anext__())
         except StopAsyncIteration:
             return
 

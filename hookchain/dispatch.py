@@ -210,7 +210,10 @@ def outcome_of_exception(req: Request, who: str, error: BaseException) -> Outcom
 
 def must_be_raised(req: Request, error: BaseException) -> bool:
     """Tell whether an exception goes to the server or framework, in place of a response."""
-    return not isinstance(error, Exception) or (req.chain.debug and not isinstance(error, HTTPException))
+    if not isinstance(error, Exception):
+        return True
+    raises = req.chain.debug or (req.framework is not None and req.framework.raises)
+    return raises and not isinstance(error, HTTPException)
 
 
 def condition_error(error: BaseException) -> BaseException:

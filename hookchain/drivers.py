@@ -18,6 +18,8 @@ from .dispatch import Steps
 from .exceptions import AsyncHandlerError
 from .handlers import Handler, SecondHalf, origin_of
 from .leaving import CLOSE
+from .records import current
+from .request import Request
 from .results import Raised
 from .runs import Segment, Step
 
@@ -159,13 +161,50 @@ class InContext(Here):
     def __call__(self, step: Step, args: tuple[Any, ...]) -> Any:
         """Call a step; an async one is run to its end, or fails."""
         if not step.is_async:
-            return self.context.run(call_here, step, args)
+            return self.run(call_here, step, args)
         if not self.uses_loop:
             return super().__call__(step, args)
         try:
-            return thread_loop.run(_awaited(step, args), self.context)
+            return self.wait(_awaited(step, args))
         except BaseException as error:
             return Raised(error)
+
+    def run(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function in the context."""
+        return self.context.run(function, *args)
+
+    def wait(self, awaitable: Awaitable[T]) -> T:
+        """Run something async to its end, on the thread's event loop."""
+        return thread_loop.run(awaitable, self.context)
+
+
+class InCallersContext(InContext):
+    """A caller that uses the context of whoever calls the application, as a test client that keeps contexts open needs.
+
+    What handlers set stays set. Only the request that is being handled is there no longer than it is handled.
+    """
+
+    def __init__(self, req: Request) -> None:
+        """Keep the request that is handled."""
+        super().__init__(contextvars.copy_context(), uses_loop=True)
+        self._req = req
+
+    def run(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function where the caller is."""
+        token = current.set(self._req)
+        try:
+            return function(*args)
+        finally:
+            current.reset(token)
+
+    def wait(self, awaitable: Awaitable[T]) -> T:
+        """Run something async; a task can't enter a context that is in use, so values are carried there and back."""
+        context = contextvars.copy_context()
+        context.run(current.set, self._req)
+        try:
+            return thread_loop.run(awaitable, context)
+        finally:
+            self.run(carry, context, _apply, {})
 
 
 def drive_to_end(steps: Steps[T], caller: Here) -> T:

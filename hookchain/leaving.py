@@ -52,6 +52,14 @@ def leave(first: Request, record: Request, ended: Success | Response) -> Steps[R
         set_type(response, record)
     elif not isinstance(ended, Success):
         set_default_type(response)
+    if first.framework is not None:
+        answer = yield Function(first.framework.finalise), (record, response)
+        if isinstance(answer, Raised):
+            yield CLOSE, (response,)
+            outcome_of_exception(record, "the framework, when it finalised the response,", answer.error)
+            return answer.error if must_be_raised(record, answer.error) else (yield from give_up(first, record))
+        if answer is not response:
+            response = yield from _in_place_of(record, response, answer)
     filtered = yield from _filter(first, record, response)
     if isinstance(filtered, BaseException):
         return filtered
@@ -97,6 +105,13 @@ def _dressed(record: Request, response: Response) -> Steps[Response]:
     return response
 
 
+def _in_place_of(record: Request, response: Response, replaced: Response) -> Steps[Response]:
+    """Send another response, which is closed together with the one it replaces."""
+    replaced = yield from _dressed(record, own_copy(replaced))
+    replaced.call_on_close(response.close)  # not before: the new body may read the old one
+    return replaced
+
+
 def _challenge(record: Request, response: Response) -> Steps[None]:
     origin = record.prev if record.error_status is not None and record.prev is not None else record
     guard = yield from choose(origin, origin.selection.guard)
@@ -113,9 +128,7 @@ def _filter(first: Request, record: Request, response: Response) -> Steps[Respon
         replaced = yield from _pass(record, handler, response)
         if isinstance(replaced, Response):
             if replaced is not response:
-                replaced = yield from _dressed(record, own_copy(replaced))
-                replaced.call_on_close(response.close)  # not before: the new body may read the old one
-            response = record.response = replaced
+                response = yield from _in_place_of(record, response, replaced)
             continue
         yield CLOSE, (response,)
         if must_be_raised(record, replaced):

@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.wrappers import Response
 
-from .dispatch import Steps, Success, asked, conclude, has_handlers, run_phase
+from .dispatch import Steps, Success, asked, conclude, has_handlers, outcome_of_exception, run_phase
 from .error_log import log_refusal
 from .file_response import FileResponse
 from .guards import guards
@@ -23,6 +23,7 @@ from .phases import Phase
 from .request import Request
 from .responses import set_status
 from .results import DONE, OK, Outcome, Raised, body_response
+from .runs import Function
 from .scopes import canonical_host
 
 Ended: TypeAlias = Outcome | Success | None
@@ -31,6 +32,7 @@ BAD_HOST = "hookchain.process.host"
 BAD_LENGTH = "hookchain.process.content_length"
 BAD_METHOD = "hookchain.process.method"
 BAD_PATH = "hookchain.paths.normalise"
+ROUTE = "hookchain.framework.enter"
 TRACE = "hookchain.process.trace"
 NOTHING_THERE = "hookchain.process.not_found"
 TOO_LARGE = "hookchain.process.max_body"
@@ -163,6 +165,16 @@ def _trace(req: Request) -> Ended:
     return DONE
 
 
+def _enter(req: Request) -> Steps[Ended]:
+    if req.framework is None:
+        return None
+    answer = yield Function(req.framework.enter), (req,)
+    if not isinstance(answer, Raised):
+        return None
+    req.decided_by = ROUTE
+    return outcome_of_exception(req, "the framework, when it looked for the route,", answer.error)
+
+
 def _header_parser(req: Request) -> Steps[Ended]:
     settled = yield from run_phase(req, Phase.HEADER_PARSER)
     return None if settled is None else conclude(req, Phase.HEADER_PARSER, settled)
@@ -258,11 +270,12 @@ def _nothing_there(req: Request) -> int:
     return HTTPStatus.METHOD_NOT_ALLOWED
 
 
-_LOOKUP: tuple[Callable[[Request], Steps[Ended]], ...] = (_trans, _map_to_storage, guards, _type, _fixup)
+_LOOKUP: tuple[Callable[[Request], Steps[Ended]], ...] = (_trans, _map_to_storage, _enter, guards, _type, _fixup)
 _ALL: tuple[Callable[[Request], Steps[Ended]], ...] = (
     _post_read_request,
     _trans,
     _map_to_storage,
+    _enter,
     _header_parser,
     guards,
     _type,

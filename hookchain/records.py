@@ -55,7 +55,7 @@ def follow_up(req: Request, path: str, query: str, *, method: str | None = None)
         make_body=lambda: req.body,
     )
     new.protocol, new.native, new.chain, new.app = req.protocol, req.native, req.chain, req.app
-    new.environ, new.bridge = req.environ, req.bridge
+    new.environ, new.bridge, new.framework = req.environ, req.bridge, req.framework
     new.has_body = req.has_body
     new.trace = req.trace
     new.start_time, new.started = req.start_time, req.started

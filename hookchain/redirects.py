@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from .declarations import ErrorDocument
-from .dispatch import Steps, Success, call_segments, choose, must_be_raised
+from .dispatch import Steps, Success, call_segments, choose, must_be_raised, outcome_of_exception
 from .error_log import log_error, log_refusal
 from .handlers import Handler
 from .leaving import CLOSE
@@ -21,9 +21,9 @@ from .phases import Phase
 from .process import content_outcome, process
 from .records import follow_up
 from .request import Request
-from .responses import REDIRECTS, own_copy, status_response
+from .responses import REDIRECTS, exception_of, own_copy, status_response
 from .results import InternalRedirect, Outcome, Raised
-from .runs import Run
+from .runs import Function, Run
 
 MOST_REDIRECTS = 10
 """Internal redirects in a row that one request may take (httpd's LimitInternalRecursion)."""
@@ -48,9 +48,11 @@ def settle(record: Request, outcome: Outcome | Success) -> Steps[Ending]:
     record, outcome = yield from follow(record, outcome)
     if isinstance(outcome, Success | Response):
         return record, outcome
+    if isinstance(outcome, Exception) and record.framework is not None and not record.chain.debug:
+        return (yield from _error(record, outcome))  # its handlers may have an answer
     if isinstance(outcome, BaseException) and must_be_raised(record, outcome):
         return record, outcome
-    return (yield from _error(record, outcome if isinstance(outcome, int | HTTPException) else 500))
+    return (yield from _error(record, outcome))
 
 
 def follow(record: Request, outcome: Outcome | Success) -> Steps[tuple[Request, Outcome | Success]]:
@@ -88,21 +90,42 @@ def _next_record(record: Request, path: str, query: str, *, error_status: int | 
     return following
 
 
-def _error(record: Request, outcome: int | HTTPException) -> Steps[Ending]:
-    status = outcome if isinstance(outcome, int) else outcome.code or 500
-    plain = status_response(record, outcome)
+def _error(record: Request, outcome: Outcome) -> Steps[Ending]:
+    answered = outcome if isinstance(outcome, int | HTTPException) else 500
+    status = answered if isinstance(answered, int) else answered.code or 500
+    plain = status_response(record, answered)
     if status in _NO_ERRORS:
         return record, Success(plain)
     document = yield from _document_for(record, status)
     if document is None:
-        return record, plain
+        return record, (yield from _page(record, outcome, plain))
+    if isinstance(outcome, BaseException) and must_be_raised(record, outcome):
+        return record, outcome
     record.status = status
     last, ended = yield from _run_document(record, status, document)
     if isinstance(ended, BaseException):
         return last, ended
     if ended is None:
         return record, plain
-    return last, Success(_with_headers_of(plain, ended.response))
+    page = own_copy(ended.response)
+    page.status_code = plain.status_code
+    return last, Success(_with_headers_of(plain, page))
+
+
+def _page(record: Request, outcome: Outcome, plain: Response) -> Steps[Response | BaseException]:
+    """The page of the framework's error handlers, else the plain one."""
+    framework = record.framework
+    if framework is None or plain.status_code < 400:  # noqa: PLR2004
+        return plain
+    error = outcome if isinstance(outcome, Exception) else exception_of(plain.status_code)
+    answer = yield Function(framework.error_page), (record, error, plain)
+    if isinstance(answer, Response):
+        return _with_headers_of(plain, answer)
+    if answer is None:
+        return error if must_be_raised(record, error) else plain
+    if answer.error is not error:
+        outcome_of_exception(record, "the framework's error handlers", answer.error)
+    return answer.error if framework.raises or not isinstance(answer.error, Exception) else plain
 
 
 def _document_for(record: Request, status: int) -> Steps[ErrorDocument | None]:
@@ -163,7 +186,8 @@ def _text_page(text: str, status: int) -> Response:
 def _with_headers_of(plain: Response, made: Response) -> Response:
     """What the error itself says (WWW-Authenticate, Allow, Retry-After), on the page that stands for it."""
     response = own_copy(made)
-    response.status_code = plain.status_code
+    if response.status_code != plain.status_code:
+        return response
     said = {name.lower() for name, _ in made.headers}
     for name, value in plain.headers:
         if name.lower() not in said and name.lower() not in {"content-type", "content-length"}:

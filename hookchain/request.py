@@ -23,6 +23,7 @@ from .body import RequestBody
 from .chain_protocol import ChainProtocol
 from .credentials import parse_authorization
 from .exceptions import DeclarationError, HookChainError, did_you_mean
+from .framework import Framework
 from .handlers import Handler, SecondHalf, check_callable
 from .loops import running_loop
 from .paths import BadPathError, encode, normalise
@@ -74,6 +75,7 @@ class Request(SansIORequest):
         endpoint: the route's name, in places that have routes.
         response: the response, from CONTENT on.
         native: the framework's own request object, or None.
+        framework: what surrounds the request in a framework, or None.
         environ: the WSGI environ, or None.
         chain: the chain that handles it.
         decided_by: the name of the handler that ended the phase cycle, or None.
@@ -105,6 +107,7 @@ class Request(SansIORequest):
     endpoint: Any = None
     response: Response | None = None
     native: Any = None
+    framework: Framework | None = None
     environ: dict[str, Any] | None = None
     bridge: Callable[[Coroutine[Any, Any, bytes]], bytes] | None = None
     chain: ChainProtocol
@@ -118,7 +121,7 @@ class Request(SansIORequest):
     authen_ran: bool = False
     selection: Selection
     app: Handler | None = None
-    path_params: Mapping[str, str] = {}
+    path_params: Mapping[str, Any] = {}
     error_status: int | None = None
     may_skip_guards: bool = True
     has_body: bool = False

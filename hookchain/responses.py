@@ -64,19 +64,20 @@ def status_response(req: Request, status: int | HTTPException) -> Response:
         response = Response(status=status)
         del response.headers["Content-Type"]
     else:
-        response = _page(_exception_of(status))
+        response = _page(exception_of(status))
     _add_needed_headers(req, response)
     return response
 
 
 def _page(error: HTTPException) -> Response:
     # One without a status says of itself that it is none to be sent.
-    response = (_exception_of(500) if error.code is None else error).get_response()
+    response = (exception_of(500) if error.code is None else error).get_response()
     response.headers.pop("Content-Length", None)
     return response
 
 
-def _exception_of(status: int) -> HTTPException:
+def exception_of(status: int) -> HTTPException:
+    """Return the exception that stands for a status."""
     known = default_exceptions.get(status)
     if known is not None:
         return known()
@@ -220,4 +221,4 @@ def drop_bad_headers(headers: Headers) -> None:
 
 def last_resort() -> Response:
     """Return the answer to a failure of the way out itself."""
-    return _page(_exception_of(500))
+    return _page(exception_of(500))

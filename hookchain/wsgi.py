@@ -17,9 +17,10 @@ from werkzeug.wsgi import get_content_length, get_input_stream
 from .body import RequestBody
 from .cycle import cycle
 from .delivery import Delivery, SentFile
-from .drivers import InContext, drive, thread_loop
+from .drivers import InCallersContext, InContext, drive, thread_loop
 from .exceptions import HookChainError
 from .file_response import FileBody
+from .framework import Framework
 from .handlers import Handler
 from .paths import decode, encode
 from .phases import Phase
@@ -34,14 +35,29 @@ if TYPE_CHECKING:
 KEY = "hookchain.request"
 """Where an app finds the record in its environ."""
 
+KEEPS_CONTEXTS = "werkzeug.debug.preserve_context"
+"""Where Flask's test client, and Werkzeug's debugger, leave a function that takes contexts that it will open again."""
+
 
 class WSGIChain:
     """A chain as a WSGI application, alone or around one."""
 
-    def __init__(self, chain: HookChain, app: WSGIApplication | None) -> None:
-        """Put a chain in front of an app; None where it stands alone."""
+    def __init__(
+        self,
+        chain: HookChain,
+        app: WSGIApplication | None,
+        framework: Callable[[Request], Framework] | None = None,
+    ) -> None:
+        """Put a chain in front of an app.
+
+        Args:
+            chain: it may have been compiled, and is at the first request.
+            app: what stands behind the chain; None where it stands alone.
+            framework: makes, for a request, what surrounds it in a framework; for adapters.
+        """
         self.chain = chain
         self.app = app
+        self._framework = framework
         self._handler = None if app is None else Handler(AppCall(app), Phase.CONTENT, name=f"app {_name_of(app)}")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -49,9 +65,10 @@ class WSGIChain:
         req = request_of(environ)
         req.app = self._handler
         req.bridge = lambda coroutine: thread_loop.run(coroutine, contextvars.copy_context())
+        if self._framework is not None:
+            req.framework = self._framework(req)
         self.chain.begin(req)
-        caller = InContext(contextvars.copy_context(), uses_loop=True)
-        caller.context.run(current.set, req)
+        caller = _caller(req, environ)
         steps = cycle(req)
         response = drive(steps, None, caller)
         delivery = Delivery(req, response, steps, caller)
@@ -64,6 +81,15 @@ class WSGIChain:
         if wrapper is not None and isinstance(response.response, FileBody):
             return wrapper(SentFile(req, delivery, response.response))
         return delivery
+
+
+def _caller(req: Request, environ: WSGIEnvironment) -> InContext:
+    # Werkzeug's debugger asks real servers for the same; there, a thread's context is not the request's own.
+    if KEEPS_CONTEXTS in environ and "werkzeug.socket" not in environ:
+        return InCallersContext(req)
+    context = contextvars.copy_context()
+    context.run(current.set, req)
+    return InContext(context, uses_loop=True)
 
 
 def _name_of(app: object) -> str:
@@ -199,11 +225,12 @@ def _close(body: object) -> None:
         close()
 
 
-def app_environ(req: Request) -> WSGIEnvironment:
+def app_environ(req: Request, *, with_body: bool = True) -> WSGIEnvironment:
     """Return what an app behind the chain gets: the one path, in every key that it might route by.
 
     Args:
         req: a request that was made of an environ.
+        with_body: whether ``wsgi.input`` gives the body once more; False where nobody should begin to read it yet.
 
     Returns:
         A new environ.
@@ -222,7 +249,8 @@ def app_environ(req: Request) -> WSGIEnvironment:
     environ.update(req.env)
     if req.authen_ran:
         _set_user(environ, req)
-    _set_input(environ, req)
+    if with_body:
+        _set_input(environ, req)
     return environ
 
 

@@ -1,0 +1,63 @@
+"""Framework: what an adapter does for a framework while a request goes through the phases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from werkzeug.wrappers import Response
+
+if TYPE_CHECKING:
+    from .request import Request
+
+
+class Framework(Protocol):
+    """What surrounds one request in a framework: its route, its contexts, its error handlers.
+
+    An adapter makes one for each request and puts it into ``Request.framework``, which all records of the request
+    share. The methods are called where sync handlers are: in the request's context, off an event loop. What they raise
+    counts as a failure of a handler.
+    """
+
+    @property
+    def raises(self) -> bool:
+        """Whether an exception that nobody handles goes to the server, as for a debugger or a test client."""
+        ...
+
+    def enter(self, req: Request) -> None:
+        """Find the route, set ``endpoint``, ``path_params`` and ``native``, and make the framework's contexts.
+
+        Called between MAP_TO_STORAGE and HEADER_PARSER, for each record: ``prev`` is set where an internal redirect
+        leads to another route, ``main`` where somebody asks what a path would pass.
+        """
+        ...
+
+    def error_page(self, req: Request, error: Exception, page: Response) -> Response | None:
+        """Let the framework's error handlers answer where the chain has no error document.
+
+        Args:
+            req: the record that failed; ``enter`` has not been called where it failed before.
+            error: what was raised, or the ``HTTPException`` of a status from 400 on.
+            page: the plain page.
+
+        Returns:
+            What is sent in place of the plain page, with the status that it has; None where nobody handles the error.
+            What is raised goes to the server where ``raises`` says so; else it is logged, and the plain page is sent.
+        """
+        ...
+
+    def finalise(self, req: Request, response: Response) -> Response:
+        """Do what the framework does to every response, such as saving a session; the output filters come after.
+
+        Args:
+            req: the record that the response answers.
+            response: a copy that may be changed, also where the app or ``error_page`` made it.
+        """
+        ...
+
+    def exit(self, error: BaseException | None) -> None:
+        """Close the framework's contexts: after the output filters, before the first byte is sent.
+
+        Args:
+            error: what is raised to the server in place of a response, or None.
+        """
+        ...
