@@ -1,0 +1,63 @@
+"""``flask hookchain``: what applies to a path of the app, and what is wrong with its chain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+
+from hookchain import CompileError, HookChain, Problem
+
+
+def group(hooks: HookChain) -> AppGroup:
+    """Make the commands for a chain."""
+    commands = AppGroup("hookchain", help="Explain and check the chain of request handlers.")
+
+    @commands.command("explain", short_help="Show which handlers apply to a path.")
+    @click.argument("path")
+    @click.option("--method", "-X", default="GET", show_default=True, help="The request's method.")
+    @click.option("--host", help="The request's Host; sections with hosts apply only where it is given.")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+    def explain(path: str, method: str, host: str | None, *, as_json: bool) -> None:
+        """Show the endpoint of PATH and which handlers apply, phase by phase, and which do not and why."""
+        try:
+            explanation = hooks.explain(path, method, host)
+        except CompileError as error:
+            _tell(error.problems, "error", stderr=True)
+            raise click.ClickException(f"the chain has {_counted(error.problems, 'problem')}") from error
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+        endpoint = _endpoint_of(current_app, path, method)
+        if as_json:
+            click.echo(json.dumps({"endpoint": endpoint, **explanation.as_dict()}, indent=2))
+        else:
+            click.echo(f"endpoint: {endpoint or 'none'}\n{explanation}")
+
+    @commands.command("check", short_help="Report everything that is wrong with the chain.")
+    def check() -> None:
+        """Report every problem with the places of all declarations involved; the exit status is 1 if there are any."""
+        problems, warnings = hooks.problems(), hooks.advice()
+        _tell(problems, "error")
+        _tell(warnings, "warning")
+        click.echo(f"{hooks.name}: {_counted(problems, 'problem')}, {_counted(warnings, 'warning')}")
+        if problems:
+            raise SystemExit(1)
+
+    return commands
+
+
+def _tell(problems: Iterable[Problem], kind: str, *, stderr: bool = False) -> None:
+    for problem in problems:
+        click.echo(f"{kind} {problem}", err=stderr)
+
+
+def _counted(several: Sequence[Problem], what: str) -> str:
+    return f"{len(several)} {what}{'s'[: len(several) != 1]}"
+
+
+def _endpoint_of(app: Flask, path: str, method: str) -> str | None:
+    with app.test_request_context(path, method=method) as context:
+        return context.request.endpoint
