@@ -35,6 +35,14 @@ DECIDED_BY_THE_SERVER: Mapping[str, frozenset[str]] = {
 """Entries of the layer "server" that fail under a server: decided by the server, not by hookchain."""
 
 
+PLACES = [
+    *((name, "tests.security.contract_server:application") for name in real_servers.NAMES),
+    ("gunicorn gthread", "tests.security.flask_contract:mounted"),
+    ("gunicorn gthread", "tests.security.flask_contract:routed"),
+]
+"""Servers, and what they serve: the chain around the applications, or in a Flask app."""
+
+
 class Contract(NamedTuple):
     """A contract server that runs.
 
@@ -63,11 +71,10 @@ def site() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def contract(name: str, site: Path) -> Iterator[Contract]:
+def contract(name: str, target: str, site: Path) -> Iterator[Contract]:
     with tempfile.TemporaryDirectory(prefix="logs-") as logs:
         Path(logs).chmod(0o777)
         variables = {contract_server.ROOT: str(site / make_docroot.ROOT_NAME), contract_server.LOGS: logs}
-        target = "tests.security.contract_server:application"
         with real_servers.running(name, target, Path(logs) / "output", variables) as server:
             yield Contract(server, Path(logs))
 
@@ -97,9 +104,9 @@ def failures(address: tuple[str, int], corpus: list[dict[str, Any]]) -> dict[str
     return {entry["id"]: fails for entry, fails in zip(corpus, found, strict=True) if fails}
 
 
-@pytest.mark.parametrize("name", real_servers.NAMES)
-def test_every_attack_request_is_answered_as_its_invariant_says(name, site):
-    with contract(name, site) as running:
+@pytest.mark.parametrize(("name", "target"), PLACES)
+def test_every_attack_request_is_answered_as_its_invariant_says(name, target, site):
+    with contract(name, target, site) as running:
         corpus = entries()
         failed = failures(running.server.address, corpus)
         excused = DECIDED_BY_THE_SERVER.get(name, frozenset())

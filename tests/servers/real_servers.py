@@ -83,7 +83,7 @@ def running(name: str, target: str, output: Path, variables: Mapping[str, str]) 
     environment = {
         **os.environ,
         **variables,
-        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONPATH": os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "adapters" / "flask"))),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": "/",
     }
