@@ -17,6 +17,7 @@ import pytest
 import hookchain
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = (ROOT / "hookchain", ROOT / "adapters" / "flask" / "flask_hookchain")
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +47,16 @@ def python(code):
     return ran.stdout
 
 
-def test_the_wheel_holds_the_import_package_and_nothing_else(wheel):
+def test_the_wheel_holds_the_import_packages_and_nothing_else(wheel):
     packaged = {name for name in wheel.namelist() if ".dist-info/" not in name}
     source = {
-        path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "hookchain").rglob("*")
+        path.relative_to(package.parent).as_posix()
+        for package in PACKAGES
+        for path in package.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert packaged == source
-    assert "hookchain/py.typed" in packaged
+    assert {f"{package.name}/py.typed" for package in PACKAGES} <= packaged
 
 
 def test_the_wheel_carries_the_licence(wheel):
@@ -117,8 +119,8 @@ def test_the_command_without_its_extra_says_what_to_install(package):
     assert "hookchain[cli]" in ran.stderr
 
 
-@pytest.mark.parametrize("extra", ["cli", "serve"])
-def test_the_extras_of_the_command_exist(extra, metadata):
+@pytest.mark.parametrize("extra", ["cli", "serve", "flask"])
+def test_the_extras_of_command_and_adapters_exist(extra, metadata):
     assert extra in metadata.get_all("Provides-Extra")
 
 

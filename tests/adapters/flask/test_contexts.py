@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import (
@@ -485,3 +486,23 @@ def test_a_record_of_another_place_is_none_of_flasks_business():
     req = make_request("/")
     site.hooks.handle(req).close()
     assert req.framework is None
+
+
+def test_requests_of_many_threads_share_nothing():
+    site = make_site()
+
+    @site.hooks.header_parser
+    async def remember(req):
+        g.name = session["name"] = req.args["name"]
+
+    @site.app.get("/who")
+    def who():
+        return f"{g.name} {session['name']} {current_request().args['name']} {request.args['name']}"
+
+    def ask(number):
+        return site.app.test_client().get(f"/who?name={number}").text
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(ask, range(400)))
+    assert answers == [" ".join([str(number)] * 4) for number in range(400)]
+    assert len(site.finished) == 400
