@@ -106,7 +106,9 @@ class InFlask:
             return self.app.handle_exception(raised)
 
     def _save_session(self, context: RequestContext, response: Any) -> None:
-        session = vars(context)["_session"]  # to ask for it otherwise would count as having read it
+        # From Flask 3.1 on, to ask the context for it counts as having read it, which is said in Vary.
+        kept = vars(context)
+        session = kept["_session"] if "_session" in kept else context.session  # noqa: SIM401 - not to be asked for
         if not self.app.session_interface.is_null_session(session):
             self.app.session_interface.save_session(self.app, session, response)
 
