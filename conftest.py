@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import doctest
+import logging
 import os
 import re
 import shlex
@@ -93,6 +94,19 @@ def empty_folder() -> Generator[None]:
                     del sys.modules[name]
 
 
+@contextlib.contextmanager
+def own_loggers() -> Generator[None]:
+    """Leave the loggers as they were: a document may show how to set them up, or silence them."""
+    loggers = [logging.getLogger(name) for name in (None, "hookchain", "hookchain.access")]
+    before = [(logger, logger.level, list(logger.handlers), logger.propagate) for logger in loggers]
+    try:
+        yield
+    finally:
+        for logger, level, handlers, propagate in before:
+            logger.handlers[:], logger.propagate = handlers, propagate
+            logger.setLevel(level)
+
+
 class Snippets(pytest.Item):
     """The snippets of one document: one test, so that neither random order nor parallel runs part them."""
 
@@ -102,7 +116,7 @@ class Snippets(pytest.Item):
 
     def run_all(self) -> None:
         """Run them one after the other."""
-        with empty_folder():
+        with empty_folder(), own_loggers():
             for example in snippets(self.path):
                 example.evaluate()
 

@@ -58,11 +58,6 @@ class Scope:
         """Whether it covers every request."""
         return self == _EVERYTHING
 
-    @property
-    def has_conditions(self) -> bool:
-        """Whether path, method and host do not decide alone."""
-        return not (self.directory is None and self.files is None and self.endpoint is None and self.when is None)
-
     def describe(self) -> str:
         """Return the scope as people would write it; empty for the empty one."""
         parts: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from . import paths
 from .declarations import Declaration, ErrorDocument, Kind, Reference, SectionOptions, refers_to
@@ -244,7 +244,3 @@ class Tree:
             moved.node.entries.append(moved)
             tree.entries.append(moved)
         return tree
-
-    def covering(self, path: str, method: str, host: str | None) -> Iterator[Node]:
-        """Yield every node that covers a request; the slow way, for checks and explanations."""
-        return (node for node in self.nodes if node.prefix in paths.prefixes(path) and node.covers(path, method, host))

@@ -216,6 +216,12 @@ def test_a_content_handler_that_takes_the_method_and_declines_leaves_404(ask):
     assert ask(hooks, "/a", "POST").status == 404
 
 
+def test_content_handlers_of_another_host_are_no_reason_for_405(ask):
+    hooks = quiet()
+    hooks.content("/a", methods=["POST"], hosts=["other.example"])(lambda req: "other")
+    assert ask(hooks, "/a").status == 404
+
+
 def test_no_405_where_an_app_stands_behind():
     def app(environ, start_response):
         start_response("200 OK", [("Content-Type", "text/plain")])

@@ -132,6 +132,19 @@ def test_while_a_signal_is_listened_to_requests_keep_a_trace(ask, signal):
     ]
 
 
+def test_the_trace_holds_all_async_handlers_of_a_phase_that_declined(ask_async):
+    hooks = quiet(debug=True)
+    for name in ("a", "b"):
+
+        @hooks.fixup(name=name)
+        async def look(req):
+            return None
+
+    hooks.content(lambda req: "x", name="c")
+    trace = ask_async(hooks).req.trace
+    assert [(entry.handler, entry.answer) for entry in trace] == [("a", None), ("b", None), ("c", "x")]
+
+
 def test_the_trace_holds_exceptions_redirects_and_subrequests(ask):
     hooks = quiet(debug=True)
     hooks.fixup("/sub")(lambda req: None)
