@@ -11,11 +11,12 @@ from typing import Any, TypeVar, cast
 from werkzeug.wrappers import Response
 
 from .dispatch import Steps
-from .drivers import Finished, Pending, Threads, acall, adrive, advance, call_here, thread_loop
+from .drivers import Finished, Pending, acall, adrive, advance, call_here, thread_loop
 from .loops import running_loop
 from .request import Request
 from .responses import complete_length
 from .results import Raised
+from .threads import Threads
 
 T = TypeVar("T")
 

@@ -36,6 +36,9 @@ def _send(response: Response) -> None:
 SEND = Function(_send)
 """The step at which a driver gives the response to its caller."""
 
+FINISH = Function(Request.mark_finished, blocking=False)
+"""The step behind which only finishers come, so that a caller may shield them."""
+
 LEFT = "the framework, when its contexts were closed,"
 
 MOST_SUBREQUESTS = 10
@@ -54,6 +57,7 @@ def cycle(req: Request) -> Steps[None]:
     """
     response = yield from _respond(req)
     failed = (yield from _deliver(req, response)) if isinstance(response, Response) else response
+    yield FINISH, (req,)
     serious = yield from finish(req)
     if failed is not None:
         raise failed

@@ -10,8 +10,8 @@ import contextvars
 import functools
 import threading
 from collections.abc import Awaitable, Callable
-from contextvars import Context, ContextVar, Token
-from typing import Any, Protocol, TypeAlias, TypeVar
+from contextvars import Context
+from typing import Any, Protocol, TypeVar
 
 from .cycle import SEND
 from .dispatch import Steps
@@ -22,6 +22,7 @@ from .records import current
 from .request import Request
 from .results import Raised
 from .runs import Segment, Step
+from .threads import Threads, call_as_is, carry
 
 T = TypeVar("T")
 Pending = tuple[Step, tuple[Any, ...]]
@@ -204,7 +205,7 @@ class InCallersContext(InContext):
         try:
             return thread_loop.run(awaitable, context)
         finally:
-            self.run(carry, context, _apply, {})
+            self.run(carry, context, call_as_is, {})
 
 
 def drive_to_end(steps: Steps[T], caller: Here) -> T:
@@ -228,89 +229,54 @@ async def _awaited(step: Step, args: tuple[Any, ...]) -> Any:
     return await step.call(*args)
 
 
-class Threads:
-    """Where sync handlers run under an event loop: a worker thread, with a context of its own for the request.
-
-    A thread never enters the context of a running task: values are carried over at each change of side.
-    """
-
-    def __init__(self) -> None:
-        """Start with the values of the task; the context is kept, so that a token can be reset later."""
-        self.context = contextvars.copy_context()
-        self._entered: Tokens = {}
-        self._left: Tokens = {}
-
-    def enter(self, values: Context) -> None:
-        """Give the worker threads the values of the task's context."""
-        carry(values, self.context.run, self._entered)
-
-    def leave(self, run: Callable[..., Any]) -> None:
-        """Give the task the values that were set in a worker thread; ``run`` calls a function in its context."""
-        carry(self.context, run, self._left)
-
-    async def run(self, function: Callable[[], T]) -> tuple[T, BaseException | None]:
-        """Run a function in a worker thread; what it sets is there afterwards, and the other way round.
-
-        Returns:
-            What it returned, and the cancellation that arrived meanwhile: a thread can't be stopped, it is waited for.
-        """
-        self.enter(contextvars.copy_context())
-        future = asyncio.get_running_loop().run_in_executor(None, self.context.run, function)
-        cancelled: BaseException | None = None
-        while not future.done():
-            try:
-                await asyncio.shield(future)
-            except asyncio.CancelledError as error:
-                cancelled = error
-            except BaseException:
-                break
-        self.leave(_apply)
-        return future.result(), cancelled
-
-
-def _apply(function: Callable[..., T], *args: Any) -> T:
-    return function(*args)
-
-
-_MISSING: Any = object()
-Tokens: TypeAlias = dict[ContextVar[Any], Token[Any]]
-
-
-def carry(values: Context, run: Callable[..., Any], tokens: Tokens) -> None:
-    """Set all variables to the values that they have in a context, and reset those that have none there any more.
-
-    Args:
-        values: where they are read.
-        run: calls a function where they are to be set.
-        tokens: what resets the variables that had no value before they were carried.
-    """
-    for variable, value in values.items():
-        if run(variable.get, _MISSING) is not value:
-            token = run(variable.set, value)
-            if token.old_value is Token.MISSING:
-                tokens[variable] = token
-    for variable in [variable for variable in tokens if variable not in values]:
-        run(variable.reset, tokens.pop(variable))
-
-
 async def adrive(steps: Steps[Any], answer: Any, threads: Threads) -> Any:
     """Call steps on an event loop until they are over or want a response to be sent; like ``drive``.
 
     Sync steps go to a worker thread in runs, not one by one: the thread itself goes on until the next async one.
     """
-    step, args = advance(steps, answer)
-    while step is not SEND:
+    _, args = await aproceed(steps, advance(steps, answer), threads, _SENDING)
+    while threads.cancelled is not None:
+        await threads.run(functools.partial(call_here, CLOSE, args))  # nobody takes the response any more
+        _, args = await aproceed(steps, deliver(steps, threads), threads, _SENDING)
+    return args[0]
+
+
+_SENDING: tuple[Step, ...] = (SEND,)
+
+
+async def aproceed(steps: Steps[Any], pending: Pending, threads: Threads, stops: tuple[Step, ...]) -> Pending:
+    """Call steps on an event loop, from a pending one on.
+
+    Args:
+        steps: a generator of steps.
+        pending: the step that it wants to be called.
+        threads: where sync steps run.
+        stops: the steps that are left to the caller, and with them a cancellation in ``threads`` that came too late.
+
+    Returns:
+        The first of those that is wanted.
+
+    Raises:
+        Finished: the steps are over.
+    """
+    step, args = pending
+    while step not in stops:
         if step.is_async:
             step, args = advance(steps, await acall(step, args))
         elif step.blocking:
-            (step, args), cancelled = await threads.run(functools.partial(_drive_sync, steps, step, args))
-            if cancelled is not None:
-                if step is SEND:  # nobody takes the response any more
-                    await threads.run(functools.partial(call_here, CLOSE, args))
-                step, args = advance(steps, Raised(cancelled))
+            (step, args), cancelled = await threads.run(functools.partial(_drive_sync, steps, step, args, stops))
+            threads.cancelled = threads.cancelled or cancelled
+            if threads.cancelled is not None and threads.delivers and step not in stops:
+                step, args = deliver(steps, threads)
         else:
             step, args = advance(steps, call_here(step, args))
-    return args[0]
+    return step, args
+
+
+def deliver(steps: Steps[Any], threads: Threads) -> Pending:
+    """Answer the pending step with the cancellation that arrived while a thread ran."""
+    cancelled, threads.cancelled = threads.cancelled, None
+    return advance(steps, None if cancelled is None else Raised(cancelled))
 
 
 async def acall(step: Step, args: tuple[Any, ...]) -> Any:
@@ -321,7 +287,7 @@ async def acall(step: Step, args: tuple[Any, ...]) -> Any:
         return Raised(error)
 
 
-def _drive_sync(steps: Steps[Any], step: Step, args: tuple[Any, ...]) -> Pending:
-    while step is not SEND and not step.is_async:
+def _drive_sync(steps: Steps[Any], step: Step, args: tuple[Any, ...], stops: tuple[Step, ...]) -> Pending:
+    while step not in stops and not step.is_async:
         step, args = advance(steps, call_here(step, args))
     return step, args

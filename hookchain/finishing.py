@@ -38,7 +38,6 @@ def finish(first: Request) -> Steps[BaseException | None]:
     Returns:
         An exception that is more than a failure (KeyboardInterrupt and the like), to be raised when all ran.
     """
-    first.mark_finished()
     for record in records(first):
         record.take_outcome_of(first)
     serious = yield from _announced(first, Phase.LOG, _log(first))

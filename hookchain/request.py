@@ -77,6 +77,10 @@ class Request(SansIORequest):
         native: the framework's own request object, or None.
         framework: what surrounds the request in a framework, or None.
         environ: the WSGI environ, or None.
+        asgi_scope: the ASGI scope as it came in, or None.
+        is_handshake: whether this is the handshake of a WebSocket.
+        bridge: waits in a worker thread for what runs on the event loop; set by adapters.
+        translate: turns a framework's own answers and exceptions into those that chains know; set by adapters.
         chain: the chain that handles it.
         decided_by: the name of the handler that ended the phase cycle, or None.
         exception: the exception that ended the request, or None.
@@ -109,7 +113,10 @@ class Request(SansIORequest):
     native: Any = None
     framework: Framework | None = None
     environ: dict[str, Any] | None = None
+    asgi_scope: Mapping[str, Any] | None = None
+    is_handshake: bool = False
     bridge: Callable[[Coroutine[Any, Any, bytes]], bytes] | None = None
+    translate: Callable[[object], object] | None = None
     chain: ChainProtocol
     decided_by: str | None = None
     exception: BaseException | None = None
@@ -303,8 +310,9 @@ class Request(SansIORequest):
         self._finished_at = first._finished_at
 
     def mark_finished(self) -> None:
-        """Take the time of the last byte."""
-        self._finished_at = time.perf_counter()
+        """Take the time of the last byte, once."""
+        if self._finished_at is None:
+            self._finished_at = time.perf_counter()
 
     def add_handler(self, phase: Phase | str, handler: Callable[[Request], Any]) -> None:
         """Append a handler for this request only.

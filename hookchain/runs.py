@@ -40,14 +40,14 @@ class Step(Protocol):
 class Function:
     """A function of the library's own that has to be called by a driver, as it runs users' code or does I/O."""
 
-    __slots__ = ("call",)
+    __slots__ = ("blocking", "call")
 
     is_async = False
-    blocking = True
 
-    def __init__(self, call: Callable[..., Any]) -> None:
-        """Keep the function."""
+    def __init__(self, call: Callable[..., Any], *, blocking: bool = True) -> None:
+        """Keep the function; one that only computes need not be kept off an event loop."""
         self.call = call
+        self.blocking = blocking
 
 
 class Segment:

@@ -1,0 +1,96 @@
+"""Threads: where sync handlers run under an event loop, and how the values of context variables get there and back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+from collections.abc import Callable
+from contextvars import Context, ContextVar, Token
+from typing import Any, TypeAlias, TypeVar
+
+from .outlast import outlast
+from .results import Raised
+
+T = TypeVar("T")
+
+
+class Threads:
+    """Where sync handlers run under an event loop: a worker thread, with a context of its own for the request.
+
+    A thread never enters the context of a running task: values are carried over at each change of side.
+
+    Attributes:
+        context: where the threads run.
+        cancelled: the cancellation that arrived while a thread ran, until it is delivered.
+        interrupt: called at that moment, to end what the thread may be waiting for.
+        delivers: whether such a cancellation is the answer of the next step; of a finisher it isn't.
+    """
+
+    def __init__(self, interrupt: Callable[[], object] | None = None) -> None:
+        """Start with the values of the task; the context is kept, so that a token can be reset later."""
+        self.context = contextvars.copy_context()
+        self._entered: Tokens = {}
+        self._left: Tokens = {}
+        self.cancelled: BaseException | None = None
+        self.interrupt = interrupt
+        self.delivers = True
+
+    def enter(self, values: Context) -> None:
+        """Give the worker threads the values of the task's context."""
+        carry(values, self.context.run, self._entered)
+
+    def leave(self, run: Callable[..., Any]) -> None:
+        """Give the task the values that were set in a worker thread; ``run`` calls a function in its context."""
+        carry(self.context, run, self._left)
+
+    async def run(self, function: Callable[[], T]) -> tuple[T, BaseException | None]:
+        """Run a function in a worker thread; what it sets is there afterwards, and the other way round.
+
+        Returns:
+            What it returned, and the cancellation that arrived meanwhile: a thread can't be stopped, it is waited for.
+        """
+
+        def caught() -> T | Raised:
+            # Not as the future's exception: no future takes StopIteration, and then it never ends.
+            try:
+                return function()
+            except BaseException as error:
+                return Raised(error)
+
+        self.enter(contextvars.copy_context())
+        future = asyncio.get_running_loop().run_in_executor(None, self.context.run, caught)
+        cancelled = await outlast(future, interrupt=self.interrupt)
+        self.leave(call_as_is)
+        result = future.result()
+        if isinstance(result, Raised):
+            self.cancelled = self.cancelled or cancelled
+            raise result.error
+        return result, cancelled
+
+
+def call_as_is(function: Callable[..., T], *args: Any) -> T:
+    """Call a function in the context that there is."""
+    return function(*args)
+
+
+_MISSING: Any = object()
+Tokens: TypeAlias = dict[ContextVar[Any], Token[Any]]
+
+
+def carry(values: Context, run: Callable[..., Any], tokens: Tokens) -> None:
+    """Set all variables to the values that they have in a context, and reset those that have none there any more.
+
+    Args:
+        values: where they are read.
+        run: calls a function where they are to be set.
+        tokens: what resets the variables that had no value before they were carried.
+    """
+    for variable, value in values.items():
+        if run(variable.get, _MISSING) is not value:
+            token = run(variable.set, value)
+            if token.old_value is Token.MISSING:
+                tokens[variable] = token
+    for variable in [variable for variable in tokens if variable not in values]:
+        with contextlib.suppress(ValueError):  # a child task of the app's carried it: it was never set here
+            run(variable.reset, tokens.pop(variable))
