@@ -187,14 +187,20 @@ def conclude(req: Request, phase: Phase | None, settled: tuple[Handler, object],
     if isinstance(answer, Raised):
         return outcome_of_exception(req, f"{handler.name} ({handler.origin})", answer.error)
     try:
-        return outcome_of(answer, with_body=with_body)
+        return outcome_of(translated(req, answer), with_body=with_body)
     except UnusableAnswerError as error:
         wrong = ResultError(str(error), handler=handler.name, phase=phase, origin=handler.origin)
         return outcome_of_exception(req, f"{handler.name} ({handler.origin})", wrong)
 
 
+def translated(req: Request, answer: Any) -> Any:
+    """Return what a framework's own answer or exception means here; anything else as it is."""
+    return answer if req.translate is None else req.translate(answer)
+
+
 def outcome_of_exception(req: Request, who: str, error: BaseException) -> Outcome:
     """Turn an exception into an outcome: Werkzeug's are answers, any other is logged and sent as a signal."""
+    error = translated(req, error)
     if isinstance(error, HTTPException):
         return error if error.response is None else full_response(error.response)
     if isinstance(error, Exception):

@@ -10,7 +10,7 @@ from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.wrappers import Response
 
 from .conditional import apply_conditions
-from .dispatch import Steps, Success, choose, must_be_raised, outcome_of_exception
+from .dispatch import Steps, Success, choose, must_be_raised, outcome_of_exception, translated
 from .error_log import log_error
 from .exceptions import ResultError
 from .file_response import FileResponse
@@ -157,7 +157,7 @@ def _filters(first: Request, record: Request) -> Steps[list[Handler]]:
 
 def _pass(record: Request, handler: Handler, response: Response) -> Steps[Response | BaseException]:
     body, said = response.response, {name: response.headers.get(name) for name in SAID_OF_THE_BODY}
-    answer = yield handler, (record, response)
+    answer = translated(record, (yield handler, (record, response)))
     who = f"{handler.name} ({handler.origin})"
     if isinstance(answer, Raised):
         outcome: Outcome = outcome_of_exception(record, who, answer.error)

@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.wrappers import Response
 
-from .dispatch import Steps, Success, asked, conclude, has_handlers, outcome_of_exception, run_phase
+from .dispatch import Steps, Success, asked, conclude, has_handlers, outcome_of_exception, run_phase, translated
 from .error_log import log_refusal
 from .file_response import FileResponse
 from .guards import guards
@@ -195,15 +195,26 @@ def _fixup(req: Request) -> Steps[Ended]:
 
 
 def content(req: Request) -> Steps[Outcome | Success]:
-    """Run CONTENT: the handlers, else the file, else the app."""
+    """Run CONTENT: the handlers, else the file, else the app; a handshake goes to the app."""
+    if req.is_handshake:
+        return (yield from _shake_hands(req))
     settled = yield from run_phase(req, Phase.CONTENT)
     if settled is None:
         return (yield from _fall_back(req))
     return content_outcome(req, settled)
 
 
+def _shake_hands(req: Request) -> Steps[Outcome | Success]:
+    # Content handlers and files answer requests; a socket is for the app alone.
+    if req.app is not None:
+        return (yield from _ask_app(req, req.app))
+    req.decided_by = NOTHING_THERE
+    return HTTPStatus.NOT_FOUND
+
+
 def content_outcome(req: Request, settled: tuple[Handler, object]) -> Outcome | Success:
     """Turn what a content handler or an error document's handler answered into an outcome."""
+    settled = settled[0], translated(req, settled[1])
     outcome = conclude(req, Phase.CONTENT, settled, with_body=True)
     if outcome is OK or outcome is DONE:
         return _done(req)

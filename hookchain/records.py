@@ -55,7 +55,10 @@ def follow_up(req: Request, path: str, query: str, *, method: str | None = None)
         make_body=lambda: req.body,
     )
     new.protocol, new.native, new.chain, new.app = req.protocol, req.native, req.chain, req.app
-    new.environ, new.bridge, new.framework = req.environ, req.bridge, req.framework
+    new.environ, new.asgi_scope, new.bridge = req.environ, req.asgi_scope, req.bridge
+    new.framework, new.translate = req.framework, req.translate
+    if req.is_handshake:
+        new.app = None  # what answers in place of a socket is a page, and the app expects a socket
     new.has_body = req.has_body
     new.trace = req.trace
     new.start_time, new.started = req.start_time, req.started
