@@ -6,6 +6,7 @@ Source: PEP 3333; the lint and validation middlewares of Werkzeug and wsgiref ho
 from __future__ import annotations
 
 import contextvars
+import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,7 @@ class WSGIChain:
         self.chain = chain
         self.app = app
         self._framework = framework
-        self._handler = None if app is None else Handler(AppCall(app), Phase.CONTENT, name=f"app {_name_of(app)}")
+        self._handler = None if app is None else Handler(AppCall(app), Phase.CONTENT, name=f"app {app_name(app)}")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Process a request."""
@@ -92,7 +93,8 @@ def _caller(req: Request, environ: WSGIEnvironment) -> InContext:
     return InContext(context, uses_loop=True)
 
 
-def _name_of(app: object) -> str:
+def app_name(app: object) -> str:
+    """Return what an app is called in messages and traces."""
     return str(getattr(app, "__qualname__", None) or getattr(app, "name", None) or type(app).__qualname__)
 
 
@@ -265,6 +267,11 @@ def _set_user(environ: WSGIEnvironment, req: Request) -> None:
 def _set_input(environ: WSGIEnvironment, req: Request) -> None:
     # What handlers read is replayed; max_body bounds what the app reads, filters change what it reads.
     if not req.has_body:
+        return
+    if req.error_status is not None:  # an error document is got with GET, without the body of the request that failed
+        environ["wsgi.input"] = io.BytesIO()
+        environ.pop("CONTENT_LENGTH", None)
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
         return
     body = req.body
     environ["wsgi.input"] = body.replay()
