@@ -15,6 +15,7 @@ from . import signals
 from .access_log import AccessLog
 from .adelivery import AsyncDelivery, AsyncResponse
 from .agreement import guards_agree
+from .asgi import ASGIChain
 from .checks import problems_of, warnings_of
 from .config import configure, read_file
 from .cycle import cycle, run_subrequest, subrequest
@@ -22,11 +23,12 @@ from .declarations import Reference, References, make_options, reference_name
 from .defaults import FileHandlers, file_handlers
 from .delivery import Delivery, as_response, async_body_met
 from .dispatch import Steps
-from .drivers import Finished, Here, InContext, Threads, adrive, drive, drive_to_end
+from .drivers import Finished, Here, InContext, adrive, drive, drive_to_end
 from .exceptions import CompileError, DeclarationError, HookChainError, Problem, did_you_mean
 from .explain import explain
 from .explanation import Explanation
 from .handlers import HandlerFunction, check_callable
+from .inline_app import ASGIApp
 from .paths import BadPathError, split_url
 from .phases import Phase
 from .plan import Plan, Selection
@@ -35,6 +37,7 @@ from .registry import Registry, State
 from .request import Request
 from .scopes import Scope
 from .settings import make_settings
+from .threads import Threads
 from .tree import Tree
 from .wsgi import WSGIChain
 
@@ -158,6 +161,11 @@ class HookChain(Registry):
     def access_log(self) -> AccessLog | None:
         """Where the access log line goes."""
         return self.settings.access_log
+
+    @property
+    def cleanup_timeout(self) -> float:
+        """Seconds that LOG and CLEANUP may take under ASGI once the client is gone."""
+        return self.settings.cleanup_timeout
 
     @property
     def trace_method(self) -> bool:
@@ -300,6 +308,22 @@ class HookChain(Registry):
         """
         self.compile()
         return WSGIChain(self, app)
+
+    def asgi(self, app: ASGIApp | None = None) -> ASGIChain:
+        """Make an ASGI application of the chain.
+
+        Args:
+            app: what stands behind the chain; None where it stands alone.
+
+        Returns:
+            The application, for HTTP, WebSockets and lifespan. ``app.add_middleware(hooks.asgi)`` puts the chain into
+            an app of Starlette or FastAPI.
+
+        Raises:
+            CompileError: the chain is wrong.
+        """
+        self.compile()
+        return ASGIChain(self, app)
 
     # --- subrequests
 

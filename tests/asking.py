@@ -11,6 +11,7 @@ from werkzeug.datastructures import Headers
 from hookchain import HookChain
 from hookchain.request import Request
 from hookchain.testing import make_request
+from tests.adapters.asgi_server import scope_of_environ, serve
 
 
 @dataclasses.dataclass
@@ -81,7 +82,26 @@ def by_wsgi(chain: HookChain, path: str = "/", method: str = "GET", app: Any = N
     return Answer(int(status[:3]), Headers(headers), data, seen[0])
 
 
-WAYS = {"handle": by_handle, "ahandle": by_ahandle, "wsgi": by_wsgi}
+def by_asgi(chain: HookChain, path: str = "/", method: str = "GET", app: Any = None, **options: Any) -> Answer:
+    """As a server that speaks ASGI does."""
+    seen: list[Request] = []
+
+    def begin(req: Request) -> None:
+        req.user = options.get("user")
+        seen.append(req)
+        HookChain.begin(chain, req)
+
+    environ = make_request(path, method, **options).environ or {}
+    scope = scope_of_environ(environ)
+    chain.begin = begin  # type: ignore[method-assign]
+    try:
+        served = serve(chain.asgi(app), scope, environ["wsgi.input"].read())
+    finally:
+        del chain.begin
+    return Answer(served.status, served.headers, served.body, seen[0])
+
+
+WAYS = {"handle": by_handle, "ahandle": by_ahandle, "wsgi": by_wsgi, "asgi": by_asgi}
 
 
 def quiet(name: str | None = None, **options: Any) -> HookChain:

@@ -22,7 +22,7 @@ def ask(request):
     return WAYS[request.param]
 
 
-@pytest.fixture(params=["ahandle", "wsgi"])
+@pytest.fixture(params=["ahandle", "asgi", "wsgi"])
 def ask_async(request):
     """Ask a chain that may have async handlers."""
     return WAYS[request.param]

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from hookchain import DONE, OK, AccessLog, InternalRedirect, Phase, signals
 from hookchain.phases import CYCLE_PHASES
-from tests.asking import by_ahandle, by_handle, by_wsgi, quiet
+from tests.asking import by_ahandle, by_asgi, by_handle, by_wsgi, quiet
 
 
 class Interrupt(BaseException):
@@ -283,14 +283,14 @@ def run(ask, watched, point):
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("way", [by_handle, by_ahandle, by_wsgi])
+@pytest.mark.parametrize("way", [by_handle, by_ahandle, by_wsgi, by_asgi])
 def test_every_finisher_runs_exactly_once_whatever_fault_is_put_wherever_users_code_runs(way, point, fault):
     run(way, Watched(FAULTS[fault]), point)
 
 
 @pytest.mark.parametrize("fault", ["an exception", "a BaseException", "a cancellation", "DONE"])
 @pytest.mark.parametrize("point", [point for point in POINTS if "handler of" in point or "half" in point])
-@pytest.mark.parametrize("way", [by_ahandle, by_wsgi])
+@pytest.mark.parametrize("way", [by_ahandle, by_wsgi, by_asgi])
 def test_the_same_is_true_of_async_handlers_and_pairs(way, point, fault):
     run(way, Watched(FAULTS[fault], is_async=True), point)
 

@@ -1,0 +1,75 @@
+"""ASGI: HTTP requests and WebSockets through the chain, lifespan for the server, and the app behind.
+
+Source: the ASGI specification 3.0, with its HTTP, WebSocket and lifespan protocols.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+from typing import TYPE_CHECKING, Any
+
+from .asgi_scope import request_of
+from .exceptions import HookChainError
+from .exchange import Exchange
+from .handlers import Handler
+from .incoming import Incoming, Receive
+from .inline_app import ASGIApp
+from .outgoing import Send
+from .own_context import OwnContext
+from .phases import Phase
+from .starlette_answers import translate
+from .wires import HttpWire, SocketWire
+from .wsgi import app_name
+
+if TYPE_CHECKING:
+    from .chain import HookChain
+
+
+class ASGIChain:
+    """A chain as an ASGI application, alone or around one."""
+
+    def __init__(self, chain: HookChain, app: ASGIApp | None) -> None:
+        """Put a chain in front of an app; None where it stands alone."""
+        self.chain = chain
+        self.app = app
+        self._handler = None if app is None else Handler(app, Phase.CONTENT, name=f"app {app_name(app)}")
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Process a request, or what else a server asks for.
+
+        Raises:
+            HookChainError: it is something that the chain does not know, and no app may be asked.
+        """
+        kind = scope["type"]
+        if kind in {"http", "websocket"}:
+            await self._exchange(scope, receive, send)
+        elif self.app is not None and (kind == "lifespan" or not self.chain.closed):
+            await self.app(scope, receive, send)
+        elif kind == "lifespan":
+            await _live(receive, send)
+        else:
+            who = "a chain that stands alone" if self.app is None else "a closed chain"
+            raise HookChainError(f"{who} does not answer the ASGI scope {kind!r}")
+
+    async def _exchange(self, scope: Any, receive: Receive, send: Send) -> None:
+        incoming = Incoming(receive)
+        req = request_of(scope, incoming, self.chain.max_body)
+        req.translate = functools.partial(translate, req)
+        self.chain.begin(req)
+        wire = SocketWire(scope) if req.is_handshake else HttpWire()
+        context = contextvars.copy_context()
+        exchange = Exchange(req, wire, incoming, send, context, self.chain.cleanup_timeout)
+        if self.app is not None and self._handler is not None:
+            exchange.put_in_front_of(self.app, self._handler)
+        await OwnContext(exchange.run(), context)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,210 @@
+"""Exchange: one request on an ASGI server, from its first phase to what runs after the last byte."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import functools
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.wrappers import Response
+
+from .asgi_scope import app_scope
+from .cycle import FINISH, SEND, cycle
+from .drivers import Finished, Pending, advance, aproceed, deliver
+from .error_log import log_refusal
+from .handlers import Handler
+from .incoming import Bridge, Incoming, Replay
+from .inline_app import ASGIApp, InlineApp
+from .outgoing import Outgoing, Send
+from .outlast import outlast
+from .pulled_app import PulledApp
+from .records import current
+from .request import Request
+from .results import Raised
+from .runs import Step
+from .threads import Threads
+from .wires import Wire
+
+_GRACE = 1.0
+"""Seconds that a finisher has to end in once it was cancelled."""
+
+_unfinished: set[asyncio.Task[None]] = set()
+"""Tasks that finish a request and that nobody waits for any more; the loop itself keeps no reference to them."""
+
+
+class Exchange:
+    """A request, the cycle that decides about it, and the server and the app on its two sides.
+
+    The app runs in the task of the request. Only where an output filter may want to read what it answers, or a handler
+    does, it gets a task of its own.
+    """
+
+    _app: ASGIApp
+
+    def __init__(
+        self, req: Request, wire: Wire, incoming: Incoming, send: Send, context: Context, cleanup_timeout: float
+    ) -> None:
+        """Get ready; ``req`` has been begun, and ``context`` is its own."""
+        self._req = req
+        self._incoming = incoming
+        self._context = context
+        self._cleanup_timeout = cleanup_timeout
+        self._steps = cycle(req)
+        self._bridge = req.bridge = Bridge()
+        self._threads = context.run(Threads, self._bridge.interrupt)
+        self._outgoing = Outgoing(req, wire, incoming, send, self._threads)
+        self._stops: tuple[Step, ...] = (SEND, FINISH)
+        self._pulled: list[PulledApp] = []
+        self._called_off: asyncio.CancelledError | None = None
+
+    def put_in_front_of(self, app: ASGIApp, handler: Handler) -> None:
+        """Let an app stand behind the chain; ``handler`` is what it is called in CONTENT."""
+        step = copy.copy(handler)
+        step.call, step.is_async = self._pull, True
+        self._app, self._req.app, self._stops = app, step, (*self._stops, step)
+
+    async def run(self) -> None:
+        """Process the request to its end.
+
+        Raises:
+            BaseException: what the server has to know: the client can't get what it was promised, the request was
+                cancelled, or with ``debug=True`` a handler failed.
+        """
+        current.set(self._req)
+        try:
+            step, args = await self.drive(None)
+            while step is not SEND:
+                step, args = await self._ask_app(args[0])
+            await self._deliver(args[0])
+        except Finished:
+            return
+        finally:
+            self._incoming.close()
+
+    # --- the cycle
+
+    async def drive(self, answer: Any) -> Pending:
+        """Answer the step at which the cycle stands, and go on to the app, or to a response that is to be sent.
+
+        Raises:
+            Finished: the request is finished.
+            BaseException: likewise, and this is what no response can stand for.
+        """
+        pending = await self._proceed(advance(self._steps, answer))
+        while self._threads.cancelled is not None and pending[0] is not FINISH:
+            if pending[0] is SEND:  # nobody takes the response any more
+                await self.end(self._threads.cancelled, pending[1][0])
+            pending = await self._proceed(deliver(self._steps, self._threads))
+        if pending[0] is FINISH:
+            self._note_cancellation(self._req.exception)
+            await self._wind_up(None, lambda _: pending)
+            raise Finished(None)
+        return pending
+
+    async def _proceed(self, pending: Pending) -> Pending:
+        return await aproceed(self._steps, pending, self._threads, self._stops)
+
+    # --- the app and the client
+
+    async def _ask_app(self, record: Request) -> Pending:
+        if record.is_handshake:
+            can_respond = not _is_filtered(self._req)
+            call = InlineApp(self, self._incoming, self._outgoing, None)
+            return await call.run(self._app, app_scope(record, can_respond=can_respond))
+        if not (_is_filtered(self._req) or _is_filtered(record)):
+            call = InlineApp(self, self._incoming, self._outgoing, Replay(self._incoming, record))
+            return await call.run(self._app, app_scope(record))
+        try:
+            answer: Any = await self._pull(record)
+        except BaseException as error:
+            answer = Raised(error)
+        return await self.drive(answer)
+
+    async def _pull(self, record: Request) -> Response:
+        receive = Replay(self._incoming, record)
+        call = functools.partial(self._app, app_scope(record, is_pulled=True), receive)
+        pulled = PulledApp(call, self._incoming, self._bridge, self._context)
+        self._pulled.append(pulled)
+        response = await pulled.response()
+        if receive.refused is not None:
+            raise receive.refused
+        return response
+
+    async def _deliver(self, response: Response) -> None:
+        failure: BaseException | None = None
+        try:
+            await self._outgoing.respond(response, may_be_watched=not self._pulled)
+        except BaseException as error:
+            if not (self._incoming.aborted and isinstance(error, OSError | ClientDisconnected)):
+                failure = error
+        await self.end(failure, response)
+        if failure is not None:
+            raise failure
+
+    # --- the end
+
+    async def end(self, failure: BaseException | None, response: Response | None) -> None:
+        """Tell the cycle what became of the response, close it, and run LOG and CLEANUP.
+
+        Args:
+            failure: what went wrong; None where nothing did.
+            response: the response.
+
+        Raises:
+            BaseException: the request was cancelled, or a finisher raised what is more than a failure.
+        """
+        self._note_cancellation(failure)
+        answer = None if failure is None else Raised(failure)
+        await self._wind_up(response, lambda failed: advance(self._steps, answer or failed))
+
+    def _note_cancellation(self, error: BaseException | None) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            self._called_off = error
+
+    async def _wind_up(self, response: Response | None, go_on: Callable[[Raised | None], Pending]) -> None:
+        # A task of its own, as a cancellation must not reach what is called in it.
+        self._req.aborted = self._incoming.aborted
+        task = asyncio.get_running_loop().create_task(self._finish(response, go_on), context=self._context)
+        hurry = self._req.aborted or self._called_off is not None
+        cancelled = await outlast(task, self._cleanup_timeout, hurry=hurry)
+        cancelled = self._called_off or cancelled or self._threads.cancelled
+        if not task.done():
+            await self._give_up(task)
+        else:
+            task.result()
+        if cancelled is not None:
+            raise cancelled
+
+    async def _finish(self, response: Response | None, go_on: Callable[[Raised | None], Pending]) -> None:
+        failed = None if response is None else await self._outgoing.close(response)
+        for pulled in self._pulled:
+            try:
+                await pulled.aclose()
+            except BaseException as error:
+                failed = failed or Raised(error)
+        pending = go_on(failed)
+        self._threads.delivers = False
+        with contextlib.suppress(Finished):
+            await aproceed(self._steps, pending, self._threads, ())
+
+    async def _give_up(self, task: asyncio.Task[None]) -> None:
+        _unfinished.add(task)
+        task.add_done_callback(_forget)
+        task.cancel()
+        await outlast(task, _GRACE, hurry=True)
+        log_refusal(self._req, f"LOG and CLEANUP did not end in cleanup_timeout ({self._cleanup_timeout:g} seconds)")
+
+
+def _forget(task: asyncio.Task[None]) -> None:
+    _unfinished.discard(task)
+    if not task.cancelled():
+        task.exception()  # seen: the finishers' own failures have been logged
+
+
+def _is_filtered(record: Request) -> bool:
+    return not record.selection.output_filters.is_empty

@@ -1,0 +1,157 @@
+"""What leaves over an ASGI server: messages, counted; and a whole response, as fast as the client takes it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias, cast
+
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.wrappers import Response
+
+from .file_response import FileBody
+from .incoming import Incoming, Message
+from .request import Request
+from .responses import NoBody
+from .results import Raised
+from .threads import Threads
+from .wires import Wire, measure
+
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+_BLOCKS = 4
+"""How many blocks of a file are read at once: so many are in memory for each client."""
+
+
+class Outgoing:
+    """The server's ``send``, with the books that are kept about it.
+
+    Attributes:
+        wire: how responses are put into messages.
+    """
+
+    def __init__(self, req: Request, wire: Wire, incoming: Incoming, send: Send, threads: Threads) -> None:
+        """Take over a server's ``send``."""
+        self.wire = wire
+        self._req = req
+        self._incoming = incoming
+        self._send = send
+        self._threads = threads
+
+    async def send(self, message: Message) -> None:
+        """Hand a message to the server, and count what it sends."""
+        size, is_last = measure(message)
+        try:
+            async with self._incoming.dropped() if is_last else contextlib.nullcontext():
+                await self._send(message)
+        except OSError:  # as the standard wants it where the client is gone
+            self._incoming.aborted = self._incoming.aborted or self._incoming.is_open
+            raise
+        self._req.bytes_sent += size
+        if is_last:
+            self._complete()
+
+    def _complete(self) -> None:
+        self._incoming.is_open = False
+        self._req.mark_finished()
+
+    async def respond(self, response: Response, *, may_be_watched: bool) -> None:
+        """Send a whole response.
+
+        Args:
+            response: as it leaves.
+            may_be_watched: whether nobody else waits for what the server sends in.
+
+        Raises:
+            ClientDisconnected: the client went away.
+            BaseException: what the body or the server raised.
+        """
+        start = self.wire.start(response, None)
+        self._req.status = start.status
+        await self.send(start.message)
+        if not start.has_body:
+            self._complete()
+            return
+        body = response.response
+        if isinstance(body, NoBody | Sequence):
+            await self.send(self.wire.body(b"".join(_encoded(body)), more=False))
+            return
+        async with _watched(self._incoming, self._threads) if may_be_watched else contextlib.nullcontext():
+            await self._stream(body)
+        await self.send(self.wire.body(b"", more=False))
+
+    async def _stream(self, body: Any) -> None:
+        if isinstance(body, AsyncIterable):
+            async for piece in cast("AsyncIterable[str | bytes]", body):
+                await self._send_piece(piece.encode() if isinstance(piece, str) else piece)
+            return
+        pieces = _encoded(body)
+        count = _BLOCKS if isinstance(body, FileBody) else 1
+        taken = [b""] * count
+        while len(taken) == count:
+            # Like a sync handler, a sync body may block.
+            taken, cancelled = await self._threads.run(functools.partial(_take, pieces, count))
+            if cancelled is not None:
+                raise cancelled
+            await self._send_piece(b"".join(taken))
+
+    async def _send_piece(self, piece: bytes) -> None:
+        if piece:
+            await self.send(self.wire.body(piece, more=True))
+
+    async def close(self, response: Response) -> Raised | None:
+        """Close a response; returns what its body raised."""
+        aclose = getattr(response.response, "aclose", None)
+        may_block = aclose is None and not isinstance(response.response, list | tuple)
+        try:
+            if aclose is not None:
+                await aclose()
+            if may_block or getattr(response, "_on_close", None):
+                await self._threads.run(response.close)
+        except BaseException as error:
+            return Raised(error)
+        return None
+
+
+def _encoded(body: Iterable[str | bytes]) -> Iterator[bytes]:
+    for piece in body:
+        yield piece.encode() if isinstance(piece, str) else piece
+
+
+def _take(pieces: Iterator[bytes], count: int) -> list[bytes]:
+    return list(itertools.islice(pieces, count))
+
+
+@contextlib.asynccontextmanager
+async def _watched(incoming: Incoming, threads: Threads) -> AsyncGenerator[None, None]:
+    """Break off what is awaited inside when the client goes away.
+
+    Raises:
+        ClientDisconnected: it did.
+
+    Source: asyncio.timeout, which breaks off in the same way.
+    """
+    task = cast("asyncio.Task[Any]", asyncio.current_task())
+    others, inside, gone = task.cancelling(), True, False
+
+    def break_off(watcher: asyncio.Task[None]) -> None:
+        nonlocal gone
+        if inside and not watcher.cancelled() and watcher.exception() is None:
+            gone = True
+            task.cancel()
+
+    watcher = asyncio.get_running_loop().create_task(incoming.disconnected())
+    watcher.add_done_callback(break_off)
+    try:
+        yield
+    except BaseException as error:
+        if gone and task.uncancel() <= others:
+            threads.cancelled = None  # it was this one, if it overtook what a thread raised
+            raise ClientDisconnected from error
+        raise
+    finally:
+        inside = False
+        watcher.cancel()

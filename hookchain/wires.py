@@ -1,0 +1,133 @@
+"""Wires: what the answers to an HTTP request and to the handshake of a WebSocket look like as ASGI messages.
+
+Source: the ASGI specification, "HTTP & WebSocket ASGI Message Format", and its extensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from werkzeug.wrappers import Response
+
+from .incoming import Message
+
+DENIAL = "websocket.http.response"
+_SWITCHED = HTTPStatus.SWITCHING_PROTOCOLS
+
+
+class Start(NamedTuple):
+    """How a response begins.
+
+    Attributes:
+        message: what is sent.
+        has_body: whether messages with the body have to follow.
+        status: what the client gets, where the message does not say it.
+    """
+
+    message: Message
+    has_body: bool
+    status: int
+
+
+class Wire(Protocol):
+    """How a response is put into messages, and how those of an app are understood."""
+
+    def opening(self, message: Message) -> Response | None:
+        """Return the response that an app begins with a message, without its body; None where it begins none.
+
+        Raises:
+            ValueError: it has a header that must not leave.
+        """
+        ...
+
+    def start(self, response: Response, message: Message | None) -> Start:
+        """Return what begins a response; ``message`` is what the app began it with, None where it is not the app's."""
+        ...
+
+    def body(self, chunk: bytes, *, more: bool) -> Message:
+        """Return the message that sends a piece of the body."""
+        ...
+
+
+class HttpWire:
+    """An HTTP request is answered with http.response messages."""
+
+    def opening(self, message: Message) -> Response | None:
+        """Return the response that an app begins."""
+        return _response_of(message, message["status"]) if message["type"] == "http.response.start" else None
+
+    def start(self, response: Response, message: Message | None) -> Start:
+        """Return http.response.start, with what else the app said in it."""
+        status = response.status_code
+        said: Message = {} if message is None else message
+        start = {**said, "type": "http.response.start", "status": status, "headers": _raw_headers(response)}
+        return Start(start, has_body=True, status=status)
+
+    def body(self, chunk: bytes, *, more: bool) -> Message:
+        """Return http.response.body."""
+        return {"type": "http.response.body", "body": chunk, "more_body": more}
+
+
+class SocketWire:
+    """A handshake is accepted by the app, or denied with a response where the server can send one."""
+
+    def __init__(self, asgi_scope: Mapping[str, Any]) -> None:
+        """Find out what the server can do."""
+        self.can_respond = DENIAL in (asgi_scope.get("extensions") or {})
+
+    def opening(self, message: Message) -> Response | None:
+        """Return the response that an app begins; its close before it accepts is a refusal."""
+        match message["type"]:
+            case "websocket.accept":
+                return _response_of(message, _SWITCHED)
+            case "websocket.close":
+                return _response_of({}, HTTPStatus.FORBIDDEN)
+            case "websocket.http.response.start":
+                return _response_of(message, message["status"])
+            case _:
+                return None
+
+    def start(self, response: Response, message: Message | None) -> Start:
+        """Return websocket.accept where the app accepted, else what denies."""
+        status = response.status_code
+        if message is not None and message["type"] == "websocket.accept" and status == _SWITCHED:
+            return Start({**message, "headers": _raw_headers(response)}, has_body=False, status=status)
+        if not self.can_respond or status < HTTPStatus.OK:
+            return Start({"type": "websocket.close"}, has_body=False, status=HTTPStatus.FORBIDDEN)
+        start = {"type": f"{DENIAL}.start", "status": status, "headers": _raw_headers(response)}
+        return Start(start, has_body=True, status=status)
+
+    def body(self, chunk: bytes, *, more: bool) -> Message:
+        """Return websocket.http.response.body."""
+        return {"type": f"{DENIAL}.body", "body": chunk, "more_body": more}
+
+
+def _response_of(message: Mapping[str, Any], status: int) -> Response:
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ())]
+    response = Response(status=status, headers=headers)
+    if all(name.lower() != "content-type" for name, _ in headers):
+        del response.headers["Content-Type"]
+    return response
+
+
+def _raw_headers(response: Response) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+
+
+def measure(message: Message) -> tuple[int, bool]:
+    """Tell how many bytes of a body a message of an app sends, and whether it is the last with any."""
+    match message["type"]:
+        case "http.response.body" | "websocket.http.response.body":
+            return len(message.get("body", b"")), not message.get("more_body", False)
+        case "http.response.pathsend":
+            return Path(message["path"]).stat().st_size, True
+        case "http.response.zerocopysend":
+            return message.get("count") or 0, not message.get("more_body", False)
+        case "websocket.send":
+            text = message.get("text")
+            return len(message.get("bytes") or b"" if text is None else text.encode()), False
+        case _:
+            return 0, False
