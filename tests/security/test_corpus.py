@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,12 +32,15 @@ DECIDED_BY_THE_SERVER: Mapping[str, frozenset[str]] = {
             "framing.te-blank-before-colon",
         }
     ),
+    # It hands every method over in upper case.
+    "hypercorn": frozenset({"auth-method.lowercase-public-file"}),
 }
 """Entries of the layer "server" that fail under a server: decided by the server, not by hookchain."""
 
 
 PLACES = [
     *((name, "tests.security.contract_server:application") for name in real_servers.NAMES),
+    *((name, "tests.security.asgi_contract:application") for name in real_servers.ASGI_NAMES),
     ("gunicorn gthread", "tests.security.flask_contract:mounted"),
     ("gunicorn gthread", "tests.security.flask_contract:routed"),
 ]
@@ -104,6 +108,18 @@ def failures(address: tuple[str, int], corpus: list[dict[str, Any]]) -> dict[str
     return {entry["id"]: fails for entry, fails in zip(corpus, found, strict=True) if fails}
 
 
+def lines(file: Path) -> int:
+    return file.read_bytes().count(b"\n")
+
+
+def logged_lines(log: Path, wanted: int) -> int:
+    """Count the lines of the access log; a server may hold on for a while to a client that does not read."""
+    patience = time.monotonic() + 20
+    while (count := lines(log)) < wanted and time.monotonic() < patience:
+        time.sleep(0.1)
+    return count
+
+
 @pytest.mark.parametrize(("name", "target"), PLACES)
 def test_every_attack_request_is_answered_as_its_invariant_says(name, target, site):
     with contract(name, target, site) as running:
@@ -112,8 +128,8 @@ def test_every_attack_request_is_answered_as_its_invariant_says(name, target, si
         excused = DECIDED_BY_THE_SERVER.get(name, frozenset())
         unexplained = [f"{key}: {'; '.join(fails)}" for key, fails in failed.items() if key not in excused]
         assert not unexplained, f"{len(unexplained)} of {len(corpus)} failed under {name}:\n" + "\n".join(unexplained)
-        handed_over = (running.logs / contract_server.HANDED_OVER).read_bytes().count(b"\n")
-        logged = (running.logs / contract_server.ACCESS_LOG).read_bytes().count(b"\n")
+        handed_over = lines(running.logs / contract_server.HANDED_OVER)
+        logged = logged_lines(running.logs / contract_server.ACCESS_LOG, handed_over)
         assert logged == handed_over > len(corpus), "each request that reached the chain has its line in the log"
         assert excused <= failed.keys(), "what no longer fails needs no excuse"
 
@@ -121,4 +137,4 @@ def test_every_attack_request_is_answered_as_its_invariant_says(name, target, si
 def test_only_entries_of_the_server_layer_are_excused():
     layers = {entry["id"]: entry["layer"] for entry in entries()}
     assert {layers[key] for ids in DECIDED_BY_THE_SERVER.values() for key in ids} <= {"server"}
-    assert DECIDED_BY_THE_SERVER.keys() <= set(real_servers.NAMES)
+    assert DECIDED_BY_THE_SERVER.keys() <= {*real_servers.NAMES, *real_servers.ASGI_NAMES}

@@ -23,7 +23,7 @@ class Server(NamedTuple):
     """A server that listens.
 
     Attributes:
-        name: which one, one of NAMES.
+        name: which one, one of NAMES or ASGI_NAMES.
         address: host and port.
         output: a file with what it printed.
     """
@@ -46,16 +46,36 @@ def _granian(target: str, port: int) -> list[str]:
     return ["granian", *options, "--no-ws", "--log-level", "warning", target]
 
 
+def _granian_asgi(target: str, port: int) -> list[str]:
+    options = ["--interface", "asgi", "--host", _HERE, "--port", str(port), "--log-level", "warning"]
+    return ["granian", *options, target]
+
+
+def _uvicorn(target: str, port: int) -> list[str]:
+    return ["uvicorn", "--no-proxy-headers", "--host", _HERE, "--port", str(port), "--log-level", "warning", target]
+
+
+def _hypercorn(target: str, port: int) -> list[str]:
+    return ["hypercorn", "--bind", f"{_HERE}:{port}", "--log-level", "warning", target]
+
+
 _COMMANDS: Mapping[str, Callable[[str, int], list[str]]] = {
     "werkzeug": _werkzeug,
     "gunicorn sync": _gunicorn("--worker-class", "sync", "--workers", "8"),
     "gunicorn gthread": _gunicorn("--worker-class", "gthread", "--workers", "1", "--threads", "8"),
     "granian": _granian,
+    "uvicorn": _uvicorn,
+    "hypercorn": _hypercorn,
+    "granian asgi": _granian_asgi,
 }
-NAMES = tuple(_COMMANDS)
+ASGI_NAMES = ("uvicorn", "hypercorn", "granian asgi")
+NAMES = tuple(name for name in _COMMANDS if name not in ASGI_NAMES)
 
 ENDS_A_BROKEN_STREAM_AS_A_WHOLE_ONE = frozenset({"granian"})
 """Servers that send the last chunk although the app's iterable raised: the client can't tell."""
+
+TAKES_ANY_VERSION = frozenset({"uvicorn", "hypercorn"})
+"""Servers that answer HTTP/9.9 as if it were a version that they know."""
 
 REPLACES_WHAT_IS_NO_TEXT = frozenset({"werkzeug"})
 """Servers that put other signs into PATH_INFO for bytes that are not UTF-8, so that no app learns of them."""
@@ -73,7 +93,7 @@ def running(name: str, target: str, output: Path, variables: Mapping[str, str]) 
     """Start a server, wait until it listens, and stop it in the end.
 
     Args:
-        name: one of NAMES.
+        name: one of NAMES or ASGI_NAMES.
         target: ``module:app``.
         output: a file for what the server prints.
         variables: for the process, besides those of this one.
