@@ -53,6 +53,8 @@ def guards_of_public_sections(tree: Tree) -> Iterator[Problem]:
 def unclear_without(tree: Tree) -> Iterator[Problem]:
     """Find ``without`` that names no handler of an outer section, or more than one."""
     for node in tree.nodes:
+        if not node.options.without:
+            continue  # with thousands of sections, to look at each pair of them would take minutes
         outer = [entry for entry in tree.entries if entry.node.key < node.key]
         around = [entry for entry in outer if not have_nothing_in_common(entry.node, node)]
         for reference in node.options.without:
