@@ -13,8 +13,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WANTS_demo := --editable '.[serve]'
 WANTS_tests := $(WANTS_demo) --group tests
 WANTS_dev := $(WANTS_demo) --group dev
+WANTS_bench := --editable . --group bench
 
-.PHONY: help demo demo-check test pytest lint format docs wheel clean
+.PHONY: help demo demo-check test pytest bench bench-quick lint format docs wheel clean
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +23,8 @@ help:
 	@echo "make demo-check  serve it on a free port, send it the requests that it suggests, check the answers"
 	@echo "make test        run all tests in parallel, with the coverage gate"
 	@echo "make pytest      run all tests, or those that TESTS=... names, without the gate"
+	@echo "make bench       measure what hookchain costs beside its peers, for minutes; writes figures and plots"
+	@echo "make bench-quick the same table in less than a minute, with a wider spread; writes nothing"
 	@echo "make lint        ruff, mypy, pyright, import-linter, codespell"
 	@echo "make format      let ruff mend what it can"
 	@echo "make docs        build the documentation into docs/_build"
@@ -43,6 +46,12 @@ test: $(VENV)/.tests
 
 pytest: $(VENV)/.tests
 	$(BIN)/python -m pytest --numprocesses=auto $(TESTS)
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/.bench
+	$(BIN)/python -m benchmarks --quick
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
