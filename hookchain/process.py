@@ -255,6 +255,10 @@ def _ask_app(req: Request, app: Handler) -> Steps[Outcome | Success]:
     if limit is not None and length is not None and length > limit:
         req.decided_by = TOO_LARGE
         return RequestEntityTooLarge()
+    if req.path.endswith("\n") and not req.chain.guards_agree(req, req.path[:-1]):
+        # To an app that routes by regular expressions with "$" at their end, this is the path without the line feed.
+        req.decided_by = NOTHING_THERE
+        return HTTPStatus.NOT_FOUND
     answer = yield app, (req,)
     outcome = conclude(req, Phase.CONTENT, (app, answer))
     return Success(outcome, is_apps=True) if isinstance(outcome, Response) else outcome

@@ -107,6 +107,27 @@ def test_a_route_of_starlettes_is_guarded_by_every_spelling(starlette, finished,
     assert finished == [(401, finished[0][1], False), (200, 14, False)]
 
 
+def test_a_line_feed_at_the_end_that_starlette_takes_for_nothing_gets_around_no_guard(starlette, hooks):
+    async def echo(request):
+        return PlainTextResponse("secret")
+
+    bare = Starlette(routes=[Route("/admin", echo)])
+    assert serve(bare, http_scope("/admin%0a")).body == b"secret"
+    assert serve(hooks.asgi(bare), http_scope("/admin%0a")).status == 404
+    assert serve(starlette, http_scope("/admin%0a")).status == 404
+
+
+def test_a_line_feed_at_the_end_gets_around_no_guard_of_a_socket(hooks):
+    async def chat(socket):
+        await socket.accept()
+        await socket.close()
+
+    bare = Starlette(routes=[WebSocketRoute("/admin", chat)])
+    assert "websocket.accept" in [message["type"] for message in connect(bare, socket_scope("/admin%0a")).sent]
+    guarded = connect(hooks.asgi(bare), socket_scope("/admin%0a"))
+    assert "websocket.accept" not in [message["type"] for message in guarded.sent]
+
+
 @pytest.mark.parametrize("spelling", ["/sub/admin", "/sub//admin", "//sub/x/../admin", "/sub/%61dmin"])
 def test_a_mounted_app_is_guarded_as_any_path(starlette, spelling):
     assert serve(starlette, http_scope(spelling)).status == 401

@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import inspect
 import io
+import re
 import sys
 import threading
 from wsgiref.validate import validator
@@ -180,6 +181,19 @@ def test_an_app_that_sends_a_body_to_head_is_cut_to_its_headers(chain, seen):
     got = call(chain.wsgi(answering(body, headers=[*TEXT, ("Content-Length", "4")])), environ_for("/", "HEAD"))
     assert (got.body, got.headers["Content-Length"], body.closed) == (b"", "4", 1)
     assert seen.only.bytes_sent == 0
+
+
+def routed_by_expression(environ, start_response):
+    start_response("200 OK" if re.match("^/(admin|open)$", environ["PATH_INFO"]) else "404 Not Found", TEXT)
+    return [b"the page"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/admin", 401), ("/admin%0a", 404), ("/open%0a", 200), ("/admin/%0a", 401)]
+)
+def test_a_line_feed_at_the_end_that_an_apps_router_overlooks_gets_around_no_guard(chain, path, status):
+    chain.authen("/admin")(lambda req: None)
+    assert call(chain.wsgi(routed_by_expression), environ_for(path)).status == status
 
 
 def test_what_an_app_writes_comes_before_what_it_returns(chain, seen):
