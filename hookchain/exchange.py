@@ -140,7 +140,7 @@ class Exchange:
         try:
             await self._outgoing.respond(response, may_be_watched=not self._pulled)
         except BaseException as error:
-            if not (self._incoming.aborted and isinstance(error, OSError | ClientDisconnected)):
+            if not (self._incoming.is_gone and isinstance(error, OSError | ClientDisconnected)):
                 failure = error
         await self.end(failure, response)
         if failure is not None:

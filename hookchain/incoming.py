@@ -26,8 +26,9 @@ class Incoming:
 
     Attributes:
         has_body: whether the request may have a body.
-        is_open: whether the client still waits for something; cleared when it has everything.
-        aborted: whether it went away before.
+        is_open: whether the client still waits for something; cleared when everything is on its way to it.
+        is_gone: whether it went away.
+        aborted: whether it went away before it had everything.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -39,6 +40,7 @@ class Incoming:
         self._gone: Message | None = None
         self.has_body = False
         self.is_open = True
+        self.is_gone = False
         self.aborted = False
 
     async def message(self) -> Message:
@@ -63,11 +65,16 @@ class Incoming:
     def _take(self, message: Message) -> None:
         if message["type"] in {"http.disconnect", "websocket.disconnect"}:
             self._gone = message
-            self.aborted = self.aborted or self.is_open
+            self.lose(early=self.is_open)
             return
         self._arrived.append(message)
         if message["type"] == "http.request":
             self._body_ended = not message.get("more_body", False)
+
+    def lose(self, *, early: bool) -> None:
+        """Take note that the client is gone; ``early`` where it still waited for something."""
+        self.is_gone = True
+        self.aborted = self.aborted or early
 
     async def chunk(self) -> bytes:
         """Return the next chunk of the body that is not empty; no bytes at its end.
@@ -110,7 +117,7 @@ class Incoming:
 
     def ended_early(self, how: str) -> Exception:
         """Return what is wrong with an app that ends too early; nothing of its own if the client is gone."""
-        if self.aborted:
+        if self.is_gone:
             return ClientDisconnected("The client went away.")
         return HookChainError(f"the app ended {how}")
 

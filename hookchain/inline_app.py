@@ -88,7 +88,7 @@ class InlineApp:
         cause = failure
         if failure is None and self._incoming.is_open:
             cause = self._incoming.ended_early("before its answer was complete")  # which the server sees, too
-        is_gone = self._incoming.aborted and isinstance(cause, OSError | ClientDisconnected)
+        is_gone = self._incoming.is_gone and isinstance(cause, OSError | ClientDisconnected)
         await self._cycle.end(None if is_gone else cause, self._wanted)
         if failure is not None:
             raise failure

@@ -18,7 +18,7 @@ from .request import Request
 from .responses import NoBody
 from .results import Raised
 from .threads import Threads
-from .wires import Wire, measure
+from .wires import Wire, announced_length, measure
 
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
@@ -40,19 +40,30 @@ class Outgoing:
         self._incoming = incoming
         self._send = send
         self._threads = threads
+        self._due: int | None = None
 
     async def send(self, message: Message) -> None:
         """Hand a message to the server, and count what it sends."""
         size, is_last = measure(message)
+        waited = self._incoming.is_open
+        if is_last or self._is_all(message, size):
+            # What is announced is on its way with this. The client may leave before the server says that it took it.
+            self._incoming.is_open = False
         try:
             async with self._incoming.dropped() if is_last else contextlib.nullcontext():
                 await self._send(message)
         except OSError:  # as the standard wants it where the client is gone
-            self._incoming.aborted = self._incoming.aborted or self._incoming.is_open
+            self._incoming.lose(early=waited)
             raise
         self._req.bytes_sent += size
         if is_last:
             self._complete()
+
+    def _is_all(self, message: Message, size: int) -> bool:
+        if "headers" in message:
+            self._due = announced_length(message)
+            return False
+        return self._due is not None and self._req.bytes_sent + size >= self._due
 
     def _complete(self) -> None:
         self._incoming.is_open = False
@@ -139,7 +150,7 @@ async def _watched(incoming: Incoming, threads: Threads) -> AsyncGenerator[None,
 
     def break_off(watcher: asyncio.Task[None]) -> None:
         nonlocal gone
-        if inside and not watcher.cancelled() and watcher.exception() is None:
+        if inside and incoming.aborted and not watcher.cancelled() and watcher.exception() is None:
             gone = True
             task.cancel()
 

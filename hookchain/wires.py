@@ -117,6 +117,12 @@ def _raw_headers(response: Response) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
 
 
+def announced_length(start: Message) -> int | None:
+    """Return the Content-Length that a message announces; None where it announces none."""
+    lengths = [value for name, value in start["headers"] if name.lower() == b"content-length" and value.isdigit()]
+    return int(lengths[0]) if lengths else None
+
+
 def measure(message: Message) -> tuple[int, bool]:
     """Tell how many bytes of a body a message of an app sends, and whether it is the last with any."""
     match message["type"]:

@@ -242,6 +242,45 @@ def test_a_client_that_leaves_after_any_number_of_bytes_is_finished_once(place, 
             assert watched.req.exception is None
 
 
+def streamed(req):
+    response = Response(PIECE for _ in range(4))
+    response.content_length = 400
+    return response
+
+
+async def announcing(scope, receive, send):
+    """Answer in pieces of an announced length, and listen for the client's leaving meanwhile, as Starlette does."""
+    listening = asyncio.ensure_future(receive())
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"400")]})
+    for more in (True, True, True, True, False):
+        await send({"type": "http.response.body", "body": PIECE if more else b"", "more_body": more})
+    listening.cancel()
+
+
+@pytest.mark.parametrize("raises", [False, True], ids=["send is silent", "send raises"])
+@pytest.mark.parametrize("app", [None, announcing], ids=["alone", "app"])
+def test_a_client_that_leaves_when_it_has_all_that_was_announced_has_not_left_early(app, raises):
+    class Prompt(Server):
+        """The client leaves before the server says that it took the message."""
+
+        async def send(self, message):
+            await super().send(message)
+            if self.gone.is_set():
+                for _ in range(5):
+                    await asyncio.sleep(0)
+
+    watched = Watched()
+    if app is None:
+        watched.hooks.content(streamed)
+    server = Prompt(leaves_after=400, raises_when_gone=raises)
+    try:
+        asyncio.run(server.run(watched.hooks.asgi(app), http_scope()))
+    except OSError:
+        assert app is not None  # whose own it is, as without a chain
+    watched.check()
+    assert (watched.req.aborted, watched.req.exception, watched.req.bytes_sent) == (False, None, 400)
+
+
 @pytest.mark.parametrize("is_filtered", [False, True])
 def test_an_app_that_hears_that_the_client_is_gone_is_finished_as_aborted(is_filtered):
     watched = Watched()

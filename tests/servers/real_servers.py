@@ -77,6 +77,9 @@ ENDS_A_BROKEN_STREAM_AS_A_WHOLE_ONE = frozenset({"granian"})
 TAKES_ANY_VERSION = frozenset({"uvicorn", "hypercorn"})
 """Servers that answer HTTP/9.9 as if it were a version that they know."""
 
+HOLDS_NOBODY_BACK = frozenset({"granian asgi"})
+"""Servers that take all messages at once: a response may be over before they know that the client has left."""
+
 REPLACES_WHAT_IS_NO_TEXT = frozenset({"werkzeug"})
 """Servers that put other signs into PATH_INFO for bytes that are not UTF-8, so that no app learns of them."""
 

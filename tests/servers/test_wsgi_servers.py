@@ -167,8 +167,11 @@ def test_a_client_that_leaves_in_the_middle_of_a_stream_is_finished_once_and_tol
         assert sock.recv(1000)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     log = site.finished(key)
-    assert log["aborted"] is True
-    assert 0 < log["bytes_sent"] < served.CHUNKS * len(served.CHUNK)
+    if site.name in real_servers.HOLDS_NOBODY_BACK:
+        assert (log["bytes_sent"] < served.CHUNKS * len(served.CHUNK)) is log["aborted"]
+    else:
+        assert log["aborted"] is True
+        assert 0 < log["bytes_sent"] < served.CHUNKS * len(served.CHUNK)
     assert log["exception"] == "NoneType"
 
 
