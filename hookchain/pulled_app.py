@@ -10,7 +10,6 @@ from typing import TypeAlias
 from werkzeug.wrappers import Response
 
 from .incoming import Bridge, Incoming, Message
-from .outlast import outlast
 from .wires import HttpWire
 
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
@@ -122,8 +121,9 @@ class PulledApp:
             self._has_ended = True
             self._task.cancel()
         self._release()
-        cancelled = await outlast(self._task, 0)
-        if cancelled is not None:
-            raise cancelled
+        try:
+            await asyncio.wait({self._task})
+        finally:
+            self._task.cancel()  # where it is not waited for any longer
         if not self._task.cancelled():
             self._task.result()

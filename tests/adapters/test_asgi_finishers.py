@@ -576,6 +576,32 @@ def test_an_app_that_will_not_end_is_left_behind_after_the_timeout_and_finishers
     assert "cleanup_timeout" in error_log()
 
 
+def test_an_app_that_hangs_behind_its_answer_is_broken_off_after_the_timeout_and_finishers_run(error_log):
+    hooks, finished = quiet(cleanup_timeout=0.05), []
+    hooks.output_filter(untouched)
+    hooks.log(lambda req: finished.append("LOG"))
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": PIECE})
+        try:
+            await asyncio.Event().wait()
+        finally:
+            finished.append("app")
+
+    async def run():
+        server = Server()
+        task = asyncio.ensure_future(server.run(hooks.asgi(app), http_scope()))
+        await server.complete.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    assert sorted(finished) == ["LOG", "app"]
+    assert "cleanup_timeout" in error_log()
+
+
 def test_in_debug_too_a_finisher_that_hangs_is_broken_off_when_the_client_is_gone(error_log):
     hooks = quiet(cleanup_timeout=0.05, debug=True)
     began, free = hanging(hooks, "log", is_async=False)
