@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .asgi import ASGIChain
 from .chain import HookChain
 from .exceptions import CompileError, ConfigError, HookChainError, did_you_mean
 from .wsgi import WSGIChain
@@ -39,15 +40,21 @@ class Target:
     Attributes:
         name: the name as it was given.
         chain: the chain.
-        app: the WSGI application, where the name stands for one that was made with ``chain.wsgi(...)``.
+        app: the application, where the name stands for one made with ``chain.wsgi(...)`` or ``chain.asgi(...)``.
     """
 
     name: str
     chain: HookChain
-    app: WSGIChain | None = None
+    app: WSGIChain | ASGIChain | None = None
 
     def wsgi(self) -> WSGIApplication:
-        """Return what a server serves."""
+        """Return what a server serves.
+
+        Raises:
+            TargetError: it is for other servers.
+        """
+        if isinstance(self.app, ASGIChain):
+            raise TargetError(f"{self.name} is an ASGI application; serve it with such a server: uvicorn {self.name}")
         return self.chain.wsgi() if self.app is None else self.app
 
 
@@ -78,7 +85,7 @@ def find_target(name: str) -> Target:
     found = _walk(module, path) if colon else _only_chain(module)
     if inspect.isfunction(found):
         found = _call(f"{name}()", found)
-    if isinstance(found, WSGIChain):
+    if isinstance(found, WSGIChain | ASGIChain):
         return Target(name, found.chain, found)
     if not isinstance(found, HookChain):
         raise TargetError(f"{name} is no HookChain but {_kind_of(found)}; give a chain, or a function that returns one")

@@ -50,6 +50,8 @@ class Site:
     hooks = hooks
     number = 7
 app = hooks.wsgi(lambda environ, start_response: [])
+async def asgi_app(scope, receive, send): ...
+on_asgi = hooks.asgi(asgi_app)
 """
 
 
@@ -155,6 +157,16 @@ hooks.register("fixup", lambda req: None, requires="nobody")
 def test_check_says_when_nothing_is_wrong(site):
     result = run("check", "site_hooks:hooks")
     assert (result.exit_code, result.stdout) == (0, "site_hooks:hooks: 0 problems, 0 warnings\n")
+
+
+def test_an_asgi_application_stands_for_its_chain(site):
+    assert run("check", "site_hooks:on_asgi").exit_code == 0
+    assert run("explain", "site_hooks:on_asgi", "/admin").stdout == run("explain", "site_hooks:app", "/admin").stdout
+
+
+def test_serve_sends_an_asgi_application_to_a_server_for_those(site):
+    message = error_of("serve", "--app", "site_hooks:on_asgi", "--port", "0", "--dev")
+    assert message.endswith("such a server: uvicorn site_hooks:on_asgi")
 
 
 def test_check_reports_every_problem_with_its_places_and_fails(write):
