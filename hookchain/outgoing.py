@@ -22,6 +22,9 @@ from .wires import Wire, announced_length, measure
 
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
+_LONG = 0.1
+"""Seconds after which a client may have lost patience: then the server is asked, in case that nobody else does."""
+
 _BLOCKS = 4
 """How many blocks of a file are read at once: so many are in memory for each client."""
 
@@ -45,6 +48,8 @@ class Outgoing:
     async def send(self, message: Message) -> None:
         """Hand a message to the server, and count what it sends."""
         size, is_last = measure(message)
+        if is_last and self._req.duration > _LONG:
+            await self._incoming.look()
         waited = self._incoming.is_open
         if is_last or self._is_all(message, size):
             # What is announced is on its way with this. The client may leave before the server says that it took it.

@@ -369,6 +369,53 @@ def test_a_stream_may_read_the_body_while_it_is_sent():
     assert (watched.req.aborted, server.is_complete) == (False, True)
 
 
+async def slow_and_deaf(scope, receive, send):
+    """An app that takes its time, and never asks whether anybody still waits."""
+    await asyncio.sleep(0.15)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": PIECE})
+
+
+def in_thread(req):
+    time.sleep(0.15)
+    return PIECE
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+@pytest.mark.parametrize("app", [slow_and_deaf, None])
+def test_a_client_that_loses_patience_is_known_though_nobody_asks(app, leaves):
+    watched = Watched()
+    if app is None:
+        watched.hooks.content(in_thread)
+
+    async def run():
+        server = Server()
+        task = asyncio.ensure_future(server.run(watched.hooks.asgi(app), http_scope()))
+        await asyncio.sleep(0.05)
+        if leaves:
+            server.gone.set()
+        await task
+        assert server.is_complete != leaves
+
+    asyncio.run(run())
+    watched.check()
+    assert (watched.req.aborted, watched.req.status, watched.req.exception) == (leaves, 200, None)
+
+
+def test_a_server_that_fails_when_it_is_asked_for_the_client_still_gets_the_answer():
+    watched, sent = Watched(), []
+
+    async def receive():
+        raise ZeroDivisionError
+
+    async def send(message):
+        sent.append(message["type"])
+
+    asyncio.run(watched.hooks.asgi(slow_and_deaf)(http_scope(), receive, send))
+    watched.check()
+    assert (sent[-1], watched.req.aborted) == ("http.response.body", False)
+
+
 def test_a_stream_that_is_cancelled_as_the_client_leaves_is_cancelled():
     watched = Watched()
 
