@@ -168,9 +168,10 @@ class Exchange:
 
     async def _wind_up(self, response: Response | None, go_on: Callable[[Raised | None], Pending]) -> None:
         # A task of its own, as a cancellation must not reach what is called in it.
-        self._req.aborted = self._incoming.aborted
+        is_called_off = self._called_off is not None
+        self._req.aborted = self._incoming.aborted or (is_called_off and self._incoming.is_open)
         task = asyncio.get_running_loop().create_task(self._finish(response, go_on), context=self._context)
-        hurry = self._req.aborted or self._called_off is not None
+        hurry = self._req.aborted or is_called_off
         cancelled = await outlast(task, self._cleanup_timeout, hurry=hurry)
         cancelled = self._called_off or cancelled or self._threads.cancelled
         if not task.done():

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from hookchain import OK
 from hookchain.phases import CYCLE_PHASES, Phase
-from tests.adapters.asgi_server import Server, connect, http_scope, request_message, socket_scope
+from tests.adapters.asgi_server import Server, connect, http_scope, request_message, serve, socket_scope
 from tests.asking import quiet
 
 PIECE = b"x" * 100
@@ -701,6 +701,64 @@ def test_a_cancellation_that_comes_while_finishers_run_is_raised_when_they_are_o
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(run())
     assert finished == [False]
+
+
+def test_requests_that_a_server_cancels_are_finished_before_the_app_is_shut_down():
+    hooks, logged = quiet(), []
+
+    @hooks.log
+    async def slow(req):
+        await asyncio.sleep(0.05)
+        logged.append((req.status, req.aborted))
+
+    @hooks.content
+    async def content(req):
+        await asyncio.Event().wait()
+
+    async def living(scope, receive, send):
+        assert [(await receive())["type"] for _ in range(2)] == ["lifespan.startup", "lifespan.shutdown"]
+        assert logged, "the app may close now what finishers use"
+
+    async def run():
+        application = hooks.asgi(living)
+        life = Server(incoming=[{"type": "lifespan.startup"}], disconnect="lifespan.shutdown", checks=False)
+        alive = asyncio.ensure_future(life.run(application, {"type": "lifespan"}))
+        request = asyncio.ensure_future(Server().run(application, http_scope()))
+        await asyncio.sleep(0.02)
+        request.cancel()
+        life.gone.set()
+        await alive
+        with pytest.raises(asyncio.CancelledError):
+            await request
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    assert logged == [(500, True)]
+
+
+def test_a_lifespan_waits_no_longer_than_the_timeout_and_only_for_requests_of_its_own_loop():
+    hooks, began, free = quiet(cleanup_timeout=0.05), threading.Semaphore(0), threading.Event()
+
+    @hooks.content
+    async def content(req):
+        began.release()
+        await asyncio.to_thread(free.wait)
+
+    application = hooks.asgi()
+
+    async def run():
+        request = asyncio.ensure_future(Server().run(application, http_scope()))
+        for _ in range(2):
+            await asyncio.to_thread(began.acquire)
+        life = Server(incoming=[{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}], checks=False)
+        await life.run(application, {"type": "lifespan"})
+        assert not request.done()
+        free.set()
+        await request
+
+    elsewhere = threading.Thread(target=serve, args=(application,))
+    elsewhere.start()
+    asyncio.run(asyncio.wait_for(run(), 20))
+    elsewhere.join()
 
 
 def test_a_finisher_that_exits_is_heard_of_when_all_have_run():
