@@ -89,7 +89,7 @@ def _respond(req: Request) -> Steps[Response | BaseException]:
 def _exit(req: Request, framework: Framework, response: Response | BaseException) -> Steps[Response | BaseException]:
     """Leave the framework, before the first byte is sent."""
     raised = response if isinstance(response, BaseException) else None
-    answer = yield Function(framework.exit), (raised,)
+    answer = yield Function(framework.exit, blocking=framework.blocking), (raised,)
     if not isinstance(answer, Raised):
         return response
     if isinstance(response, BaseException):

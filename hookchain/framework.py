@@ -14,13 +14,18 @@ class Framework(Protocol):
     """What surrounds one request in a framework: its route, its contexts, its error handlers.
 
     An adapter makes one for each request and puts it into ``Request.framework``, which all records of the request
-    share. The methods are called where sync handlers are: in the request's context, off an event loop. What they raise
-    counts as a failure of a handler.
+    share. The methods are called where sync handlers are: in the request's context, off an event loop unless
+    ``blocking`` says otherwise. What they raise counts as a failure of a handler.
     """
 
     @property
     def raises(self) -> bool:
         """Whether an exception that nobody handles goes to the server, as for a debugger or a test client."""
+        ...
+
+    @property
+    def blocking(self) -> bool:
+        """Whether ``enter``, ``finalise`` and ``exit`` have to be kept off an event loop."""
         ...
 
     def enter(self, req: Request) -> None:

@@ -6,8 +6,10 @@ where nobody decided.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from http import HTTPStatus
+from typing import Any
 
 from .dispatch import (
     CONDITION,
@@ -24,6 +26,7 @@ from .dispatch import (
     outcome_of_exception,
 )
 from .error_log import log_refusal
+from .handlers import Handler
 from .phases import Phase
 from .plan import Guard
 from .request import Request
@@ -33,6 +36,9 @@ from .runs import Run
 NO_USER = "hookchain.guards.authen"
 NOT_AUTHORIZED = "hookchain.guards.authz"
 NOT_GUARDED = "hookchain.guards.closed"
+_BAD_PATH = "hookchain.paths.normalise"
+
+_PHASES = (Phase.ACCESS, Phase.AUTHEN, Phase.AUTHZ)
 
 
 def guards(req: Request) -> Steps[Outcome | None]:
@@ -76,9 +82,9 @@ def _passed_before(req: Request) -> Steps[bool]:
     now = yield from choose(req, req.selection.sections)
     if isinstance(now, Raised) or now != before:
         return False
-    req.user, req.auth_type, req.authen_ran = origin.user, origin.auth_type, origin.authen_ran
-    req.guard_passed = origin.guard_passed
-    for phase in (Phase.ACCESS, Phase.AUTHEN, Phase.AUTHZ):
+    req.take_user_of(origin)
+    req.authen_ran, req.guard_passed = origin.authen_ran, origin.guard_passed
+    for phase in _PHASES:
         note_left_out(req, phase, "the same sections applied before")
     return True
 
@@ -104,6 +110,10 @@ def _user(req: Request, guard: Guard, refusal: Outcome | None) -> Steps[Outcome 
 def _authen(req: Request, guard: Guard, run: Run | Raised) -> Steps[Outcome | None]:
     req.authen_ran = True
     settled = yield from call_run(req, run)
+    if settled is None or settled[1] is OK:
+        refusal = yield from _find_user(req)
+        if refusal is not None:
+            return refusal
     if settled is None:
         if req.user is not None or guard.authentication == "optional":
             return None
@@ -117,6 +127,14 @@ def _authen(req: Request, guard: Guard, run: Run | Raised) -> Steps[Outcome | No
         error = handler.error("answered OK without setting req.user; set it, or answer DECLINED where it knows no user")
         return outcome_of_exception(req, f"{handler.name} ({handler.origin})", error)
     return None
+
+
+def _find_user(req: Request) -> Steps[Outcome | None]:
+    step = req.pending_user
+    if step is None:
+        return None
+    answer = yield step, (req,)
+    return outcome_of_exception(req, "finding the user", answer.error) if isinstance(answer, Raised) else None
 
 
 def _authz_any(req: Request, run: Run | Raised) -> Steps[Outcome | None]:
@@ -145,3 +163,80 @@ def _refuse(req: Request, who: str, status: HTTPStatus, reason: str) -> HTTPStat
     req.decided_by = who
     log_refusal(req, reason)
     return status
+
+
+def guard_again(req: Request, path: str, endpoint: Any) -> Steps[Outcome | None]:
+    """Run the guards that did not run, now that the request turns out to lead to another route.
+
+    Args:
+        req: a request that has passed its guards.
+        path: the path that was routed; what stands between the chain and the route may have changed it.
+        endpoint: the route's name.
+
+    Returns:
+        None where the request may pass, else what refused it; ``late_refusal`` is set then.
+    """
+    before = yield from _guarding(req)
+    req.move_to(path)
+    req.endpoint = endpoint
+    if req.path_error is not None:
+        refusal: Outcome | None = _refuse(req, _BAD_PATH, HTTPStatus.BAD_REQUEST, str(req.path_error))
+    else:
+        now = yield from _guarding(req)
+        refusal = None if now == before else (yield from _guards_of_route(req, before, now))
+    if refusal is not None:
+        req.late_refusal = req.decided_by, refusal
+    return refusal
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Guarding:
+    guard: Guard
+    handlers: tuple[tuple[Handler, ...], ...]
+
+    def without(self, others: _Guarding) -> tuple[Run, Run, Run]:
+        access, authen, authz = (
+            Run(phase, [handler for handler in handlers if handler not in ran])
+            for phase, handlers, ran in zip(_PHASES, self.handlers, others.handlers, strict=True)
+        )
+        return access, authen, authz
+
+
+def _guarding(req: Request) -> Steps[_Guarding | None]:
+    guard = yield from choose(req, req.selection.guard)
+    runs: list[tuple[Handler, ...]] = []
+    for phase in _PHASES:
+        run = yield from asked(req, phase)
+        if isinstance(run, Run):
+            runs.append(run.handlers)
+    if isinstance(guard, Raised) or len(runs) < len(_PHASES):
+        return None  # a condition raised
+    return _Guarding(guard, tuple(runs))
+
+
+def _guards_of_route(req: Request, before: _Guarding | None, now: _Guarding | None) -> Steps[Outcome | None]:
+    if before is None or now is None or now.guard.satisfy == "any":
+        # What has run can't be told apart, or would have to be weighed against the rest anew.
+        req.may_skip_guards = False
+        return (yield from guards(req))
+    for phase in _PHASES:
+        req.added_handlers.pop(phase, None)  # they have run
+    access, authen, authz = now.without(before)
+    settled = yield from call_run(req, access)
+    if settled is not None:
+        return conclude(req, Phase.ACCESS, settled)
+    if now.guard.guarded:
+        outcome = yield from _authen(req, now.guard, authen)
+        return outcome if outcome is not None or not authz else (yield from _authz_of_route(req, authz, before, now))
+    if _is_shut(now.guard):
+        return _refuse(req, NOT_GUARDED, HTTPStatus.FORBIDDEN, "the chain is closed and nothing guards this route")
+    return None
+
+
+def _authz_of_route(req: Request, authz: Run, before: _Guarding, now: _Guarding) -> Steps[Outcome | None]:
+    if now.guard.authorization == "all":
+        return (yield from announced(req, Phase.AUTHZ, _authz_all(req, authz)))
+    outcome = yield from _authz_any(req, authz)
+    said_ok_before = set(before.handlers[2]) & set(now.handlers[2])
+    # One of those has said OK, and would have been asked after these.
+    return None if req.decided_by == NOT_AUTHORIZED and said_ok_before else outcome

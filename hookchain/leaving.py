@@ -53,7 +53,7 @@ def leave(first: Request, record: Request, ended: Success | Response) -> Steps[R
     elif not isinstance(ended, Success):
         set_default_type(response)
     if first.framework is not None:
-        answer = yield Function(first.framework.finalise), (record, response)
+        answer = yield Function(first.framework.finalise, blocking=first.framework.blocking), (record, response)
         if isinstance(answer, Raised):
             yield CLOSE, (response,)
             outcome_of_exception(record, "the framework, when it finalised the response,", answer.error)

@@ -168,7 +168,7 @@ def _trace(req: Request) -> Ended:
 def _enter(req: Request) -> Steps[Ended]:
     if req.framework is None:
         return None
-    answer = yield Function(req.framework.enter), (req,)
+    answer = yield Function(req.framework.enter, blocking=req.framework.blocking), (req,)
     if not isinstance(answer, Raised):
         return None
     req.decided_by = ROUTE
@@ -261,6 +261,9 @@ def _ask_app(req: Request, app: Handler) -> Steps[Outcome | Success]:
         return HTTPStatus.NOT_FOUND
     answer = yield app, (req,)
     outcome = conclude(req, Phase.CONTENT, (app, answer))
+    if req.late_refusal is not None:
+        req.decided_by, outcome = req.late_refusal
+        return outcome
     return Success(outcome, is_apps=True) if isinstance(outcome, Response) else outcome
 
 

@@ -28,6 +28,7 @@ from .handlers import Handler, SecondHalf, check_callable
 from .loops import running_loop
 from .paths import BadPathError, encode, normalise
 from .phases import Phase, phase_named
+from .results import Outcome
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -81,6 +82,7 @@ class Request(SansIORequest):
         is_handshake: whether this is the handshake of a WebSocket.
         bridge: waits in a worker thread for what runs on the event loop; set by adapters.
         translate: turns a framework's own answers and exceptions into those that chains know; set by adapters.
+        late_refusal: who refused the request after it had been handed to the app, and with what; else None.
         chain: the chain that handles it.
         decided_by: the name of the handler that ended the phase cycle, or None.
         exception: the exception that ended the request, or None.
@@ -117,6 +119,7 @@ class Request(SansIORequest):
     is_handshake: bool = False
     bridge: Callable[[Coroutine[Any, Any, bytes]], bytes] | None = None
     translate: Callable[[object], object] | None = None
+    late_refusal: tuple[str | None, Outcome] | None = None
     chain: ChainProtocol
     decided_by: str | None = None
     exception: BaseException | None = None
@@ -214,6 +217,12 @@ class Request(SansIORequest):
         if self.is_begun:
             self.selection = self.chain.select(self)
 
+    def move_to(self, path: str) -> None:
+        """Take the path that a framework has made of it on the way to the route."""
+        if path != self._path:
+            self._take_path(path)
+            self.selection = self.chain.select(self)
+
     @property
     def uri(self) -> str:
         """Another name for ``path``, as mod_python calls it."""
@@ -303,6 +312,15 @@ class Request(SansIORequest):
     def duration(self) -> float:
         """Seconds from the start to the last byte; until then, so far."""
         return (time.perf_counter() if self._finished_at is None else self._finished_at) - self.started
+
+    @property
+    def pending_user(self) -> Any:
+        """A step that finds out who the user is, where that is still open; adapters override it."""
+        return None
+
+    def take_user_of(self, other: Request) -> None:
+        """Keep the user of another record of the same request."""
+        self.user, self.auth_type = other.user, other.auth_type
 
     def take_outcome_of(self, first: Request) -> None:
         """See what became of the request that this record is part of."""

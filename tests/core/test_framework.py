@@ -21,6 +21,7 @@ class Recorded:
     def __init__(self, **replaced):
         self.seen = []
         self.raises = False
+        self.blocking = True
         self.__dict__.update(replaced)
 
     def enter(self, req):

@@ -12,7 +12,7 @@ from flask.ctx import RequestContext
 from flask.globals import app_ctx, request_ctx
 
 from hookchain import HookChainError, Request, Response
-from hookchain.wsgi import KEEPS_CONTEXTS, KEY, app_environ
+from hookchain.adapting import KEEPS_CONTEXTS, KEY, app_environ
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -25,6 +25,8 @@ class InFlask:
     All records of a request share one context, and so one session, one ``g`` and one teardown. A subrequest has a
     context of its own, and only where its content is asked for.
     """
+
+    blocking = True
 
     def __init__(self, app: Flask, new_context: Callable[[WSGIEnvironment], RequestContext]) -> None:
         """Open nothing yet.
