@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Coroutine, Iterator, Sequence
 from contextvars import Context
 from typing import Any, TypeVar, cast
 
 from werkzeug.wrappers import Response
 
+from .cycle import FINISH, SEND
 from .dispatch import Steps
-from .drivers import Finished, Pending, acall, adrive, advance, call_here, thread_loop
+from .drivers import Finished, Pending, advance, aproceed, call_here, deliver, thread_loop
+from .ending import close, finish, in_background, wind_up
 from .loops import running_loop
+from .outlast import outlast
 from .request import Request
 from .responses import complete_length
 from .results import Raised
@@ -20,8 +23,46 @@ from .threads import Threads
 
 T = TypeVar("T")
 
-_unfinished: set[asyncio.Task[None]] = set()
-"""Tasks that finish a request; the loop itself keeps no reference to them."""
+_STOPS = (SEND, FINISH)
+
+
+async def arespond(req: Request, steps: Steps[None], threads: Threads, context: Context) -> Response:
+    """Call steps on an event loop until they want a response to be sent; like ``drive``.
+
+    Args:
+        req: the request.
+        steps: its cycle.
+        threads: where sync steps run.
+        context: where async ones do.
+
+    Returns:
+        The response, for an ``AsyncDelivery``.
+
+    Raises:
+        BaseException: what no response can stand for, a cancellation included, when the request is finished.
+    """
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(_until_stop(steps, threads), context=context)
+    # Not before it has begun: then nobody would learn of the request.
+    cancelled = await outlast(task, interrupt=lambda: loop.call_soon(task.cancel))
+    step, args = task.result()
+    if step is SEND and cancelled is None:
+        response: Response = args[0]
+        return response
+    req.aborted = req.aborted or cancelled is not None
+    if step is FINISH:
+        cancelled = await wind_up(req, finish(steps, (step, args), threads), context, hurry=req.aborted) or cancelled
+    else:  # nobody takes the response any more
+        await AsyncDelivery(req, args[0], steps, threads, context).afail(cast("BaseException", cancelled))
+    raise cast("BaseException", cancelled)  # where the finishers had to be given up; else they have raised it
+
+
+async def _until_stop(steps: Steps[None], threads: Threads) -> Pending:
+    pending = await aproceed(steps, advance(steps, None), threads, _STOPS)
+    while threads.cancelled is not None and pending[0] is SEND:
+        await close(pending[1][0], threads)  # nobody takes the response any more
+        pending = await aproceed(steps, deliver(steps, threads), threads, _STOPS)
+    return pending
 
 
 class AsyncDelivery:
@@ -39,7 +80,7 @@ class AsyncDelivery:
         self._response = response
         self._steps: Steps[None] | None = steps
         self._threads = threads
-        self._context = context
+        self.context = context
         self._length = complete_length(response)
         self._started = False
 
@@ -56,13 +97,13 @@ class AsyncDelivery:
         except GeneratorExit:
             raise
         except BaseException as error:
-            self._end(Raised(error))
+            self.end(Raised(error))
             raise
-        self._end(None)
+        self.end(None)
 
     def _chunks(self) -> Iterator[str | bytes]:
         if not isinstance(self._response.response, AsyncIterable):
-            self._threads.enter(self._context)
+            self._threads.enter(self.context)
             chunks: Any = iter(self._response.response)
             while True:
                 chunk = self._threads.context.run(next, chunks, None)
@@ -74,14 +115,14 @@ class AsyncDelivery:
         iterator = _achunks(self._response.response, self._threads)
         while True:
             try:
-                yield thread_loop.run(iterator.__anext__(), self._context)
+                yield thread_loop.run(iterator.__anext__(), self.context)
             except StopAsyncIteration:
                 return
 
     def close(self) -> None:
         """Close the body and finish the request, if that has not been done."""
         self._note_unread()
-        self._end(None)
+        self.end(None)
 
     def _note_unread(self) -> None:
         if self._steps is None:
@@ -91,43 +132,53 @@ class AsyncDelivery:
         else:
             self._req.aborted = True
 
-    def _end(self, outcome: Raised | None) -> None:
-        steps, self._steps = self._steps, None
+    def fail(self, error: BaseException) -> None:
+        """Finish a request whose response can't be sent."""
+        self.end(Raised(error))
+
+    def abandon(self) -> None:
+        """Finish a request whose response nobody takes any more."""
+        if self._steps is not None:
+            self._req.aborted = True
+        self.end(None)
+
+    def end(self, outcome: Raised | None) -> None:
+        """Finish the request without ``await``."""
+        steps = self.taken_steps()
         if steps is None:
             return
-        outcome = self._close_sync_body() or outcome
+        if hasattr(self._response.response, "aclose"):
+            self.complete(self.afinish(steps, outcome))
+            return
+        closed = self._close_here()
         try:
-            step, args = advance(steps, outcome)
+            step, args = advance(steps, outcome or closed)
             while not step.is_async:
                 step, args = advance(steps, self._threads.context.run(call_here, step, args))
         except Finished:
             return
-        rest = self._drive_rest(steps, (step, args))
-        loop = running_loop()
-        if loop is None:
-            thread_loop.run(rest, self._context)
-            return
-        task = loop.create_task(rest, context=self._context)
-        _unfinished.add(task)
-        task.add_done_callback(_unfinished.discard)
+        self.complete(finish(steps, (step, args), self._threads))
 
-    def _close_sync_body(self) -> Raised | None:
-        if isinstance(self._response.response, AsyncIterable):
-            return None
+    def taken_steps(self) -> Steps[None] | None:
+        """Take what is left to do, which then is nobody else's; None where somebody else has."""
+        steps, self._steps = self._steps, None
+        return steps
+
+    def _close_here(self) -> Raised | None:
         try:
             self._threads.context.run(self._response.close)
         except BaseException as error:
             return Raised(error)
         finally:
-            self._threads.leave(self._context.run)
+            self._threads.leave(self.context.run)
         return None
 
-    async def _drive_rest(self, steps: Steps[None], pending: Pending) -> None:
-        answer = await acall(*pending)
-        try:
-            await adrive(steps, answer, self._threads)
-        except Finished:
-            return
+    def complete(self, rest: Coroutine[Any, Any, None]) -> None:
+        """Run those of the last steps that are async."""
+        if running_loop() is None:
+            thread_loop.run(rest, self.context)
+        else:
+            in_background(rest, self.context)
 
     # --- with await
 
@@ -152,35 +203,29 @@ class AsyncDelivery:
         self._note_unread()
         await self._aend(None)
 
+    async def afail(self, error: BaseException) -> None:
+        """Finish a request whose response can't be sent, like ``fail``."""
+        await self._aend(Raised(error))
+
     async def _aend(self, outcome: Raised | None) -> None:
-        steps, self._steps = self._steps, None
+        steps = self.taken_steps()
         if steps is None:
             return
-        outcome = self._close_sync_body() or await self._close_async_body() or outcome
-        await self._in_context(self._finish(steps, outcome))
+        cancelled = await wind_up(self._req, self.afinish(steps, outcome), self.context, hurry=self._req.aborted)
+        if cancelled is not None:
+            raise cancelled
+
+    async def afinish(self, steps: Steps[None], outcome: Raised | None) -> None:
+        """Close the body and call the last steps; an adapter does so in a task of its own."""
+        closed = await close(self._response, self._threads)
+        await finish(steps, advance(steps, outcome or closed), self._threads)
 
     async def _in_context(self, awaitable: Awaitable[T]) -> T:
-        # Whoever reads or closes has a context of its own; the body has the request's.
+        # Whoever reads has a context of its own; the body has the request's.
         async def wait() -> T:
             return await awaitable
 
-        return await asyncio.get_running_loop().create_task(wait(), context=self._context)
-
-    async def _close_async_body(self) -> Raised | None:
-        aclose = getattr(self._response.response, "aclose", None)
-        if aclose is None:
-            return None
-        try:
-            await self._in_context(aclose())
-        except BaseException as error:
-            return Raised(error)
-        return None
-
-    async def _finish(self, steps: Steps[None], outcome: Raised | None) -> None:
-        try:
-            await adrive(steps, outcome, self._threads)
-        except Finished:
-            return
+        return await asyncio.get_running_loop().create_task(wait(), context=self.context)
 
 
 class AsyncResponse(Response):

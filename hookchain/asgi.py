@@ -81,7 +81,7 @@ class ASGIChain:
         self.chain.begin(req)
         wire = SocketWire(scope) if req.is_handshake else HttpWire()
         context = contextvars.copy_context()
-        exchange = Exchange(req, wire, incoming, send, context, self.chain.cleanup_timeout)
+        exchange = Exchange(req, wire, incoming, send, context)
         if self.app is not None and self._handler is not None:
             exchange.put_in_front_of(self.app, self._handler)
         await OwnContext(exchange.run(), context)

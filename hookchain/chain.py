@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import os
 from collections.abc import AsyncIterable, Collection, Generator, Mapping, Sequence
@@ -13,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from . import signals
 from .access_log import AccessLog
-from .adelivery import AsyncDelivery, AsyncResponse
+from .adelivery import AsyncDelivery, AsyncResponse, arespond
 from .agreement import guards_agree
 from .asgi import ASGIChain
 from .checks import problems_of, warnings_of
@@ -22,8 +21,7 @@ from .cycle import cycle, run_subrequest, subrequest
 from .declarations import Reference, References, make_options, reference_name
 from .defaults import FileHandlers, file_handlers
 from .delivery import Delivery, as_response, async_body_met
-from .dispatch import Steps
-from .drivers import Finished, Here, InContext, adrive, drive, drive_to_end
+from .drivers import Here, InContext, adrive_to_end, drive, drive_to_end
 from .exceptions import CompileError, DeclarationError, HookChainError, Problem, did_you_mean
 from .explain import explain
 from .explanation import Explanation
@@ -290,8 +288,7 @@ class HookChain(Registry):
         context.run(current.set, req)
         threads = context.run(Threads)
         steps = cycle(req)
-        task = asyncio.get_running_loop().create_task(adrive(steps, None, threads), context=context)
-        response = await task
+        response = await arespond(req, steps, threads, context)
         return AsyncResponse(response, AsyncDelivery(req, response, steps, threads, context))
 
     def wsgi(self, app: WSGIApplication | None = None) -> WSGIChain:
@@ -336,7 +333,7 @@ class HookChain(Registry):
     async def alookup(self, req: Request, uri: str) -> Request:
         """Run a subrequest up to FIXUP; see ``Request.alookup``."""
         sub = _sub_record(req, uri)
-        await _drive_on_loop(subrequest(sub))
+        await adrive_to_end(subrequest(sub), Threads())
         return sub
 
     def run(self, req: Request) -> Response:
@@ -345,7 +342,7 @@ class HookChain(Registry):
 
     async def arun(self, req: Request) -> Response:
         """Run CONTENT of a subrequest; see ``Request.arun``."""
-        response: Response = await _drive_on_loop(run_subrequest(_checked_sub(req)))
+        response: Response = await adrive_to_end(run_subrequest(_checked_sub(req)), Threads())
         return response
 
     def guards_agree(self, req: Request, path: str) -> bool:
@@ -412,11 +409,3 @@ def _checked_sub(req: Request) -> Request:
     if req.main is None:
         raise HookChainError("run() is for subrequests, which req.lookup(uri) gives")
     return req
-
-
-async def _drive_on_loop(steps: Steps[Any]) -> Any:
-    try:
-        await adrive(steps, None, Threads())
-    except Finished as finished:
-        return finished.value
-    raise RuntimeError("a subrequest sends nothing")

@@ -66,6 +66,11 @@ class ChainProtocol(Protocol):
         """Where the access log line goes."""
         ...
 
+    @property
+    def cleanup_timeout(self) -> float:
+        """Seconds that LOG and CLEANUP may take on an event loop once the client is gone."""
+        ...
+
     def select(self, req: Request) -> Selection:
         """Find what applies to the request's path, method and host."""
         ...

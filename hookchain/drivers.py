@@ -224,6 +224,16 @@ def drive_to_end(steps: Steps[T], caller: Here) -> T:
     raise RuntimeError("these steps send nothing")
 
 
+async def adrive_to_end(steps: Steps[T], threads: Threads) -> T:
+    """Call steps on an event loop that send no response, like ``drive_to_end``."""
+    try:
+        await adrive(steps, None, threads)
+    except Finished as finished:
+        value: T = finished.value
+        return value
+    raise RuntimeError("these steps send nothing")
+
+
 async def _awaited(step: Step, args: tuple[Any, ...]) -> Any:
     # The call itself has to happen in the context too.
     return await step.call(*args)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
 import functools
 from collections.abc import Callable
@@ -16,12 +15,11 @@ from werkzeug.wrappers import Response
 from .asgi_scope import app_scope
 from .cycle import FINISH, SEND, cycle
 from .drivers import Finished, Pending, advance, aproceed, deliver
-from .error_log import log_refusal
+from .ending import close, finish, wind_up
 from .handlers import Handler
 from .incoming import Bridge, Incoming, Replay
 from .inline_app import ASGIApp, InlineApp
 from .outgoing import Outgoing, Send
-from .outlast import outlast
 from .pulled_app import PulledApp
 from .records import current
 from .request import Request
@@ -29,12 +27,6 @@ from .results import Raised
 from .runs import Step
 from .threads import Threads
 from .wires import Wire
-
-_GRACE = 1.0
-"""Seconds that a finisher has to end in once it was cancelled."""
-
-_unfinished: set[asyncio.Task[None]] = set()
-"""Tasks that finish a request and that nobody waits for any more; the loop itself keeps no reference to them."""
 
 
 class Exchange:
@@ -46,14 +38,11 @@ class Exchange:
 
     _app: ASGIApp
 
-    def __init__(
-        self, req: Request, wire: Wire, incoming: Incoming, send: Send, context: Context, cleanup_timeout: float
-    ) -> None:
+    def __init__(self, req: Request, wire: Wire, incoming: Incoming, send: Send, context: Context) -> None:
         """Get ready; ``req`` has been begun, and ``context`` is its own."""
         self._req = req
         self._incoming = incoming
         self._context = context
-        self._cleanup_timeout = cleanup_timeout
         self._steps = cycle(req)
         self._bridge = req.bridge = Bridge()
         self._threads = context.run(Threads, self._bridge.interrupt)
@@ -167,44 +156,22 @@ class Exchange:
             self._called_off = error
 
     async def _wind_up(self, response: Response | None, go_on: Callable[[Raised | None], Pending]) -> None:
-        # A task of its own, as a cancellation must not reach what is called in it.
         is_called_off = self._called_off is not None
         self._req.aborted = self._incoming.aborted or (is_called_off and self._incoming.is_open)
-        task = asyncio.get_running_loop().create_task(self._finish(response, go_on), context=self._context)
         hurry = self._req.aborted or is_called_off
-        cancelled = await outlast(task, self._cleanup_timeout, hurry=hurry)
+        cancelled = await wind_up(self._req, self._finish(response, go_on), self._context, hurry=hurry)
         cancelled = self._called_off or cancelled or self._threads.cancelled
-        if not task.done():
-            await self._give_up(task)
-        else:
-            task.result()
         if cancelled is not None:
             raise cancelled
 
     async def _finish(self, response: Response | None, go_on: Callable[[Raised | None], Pending]) -> None:
-        failed = None if response is None else await self._outgoing.close(response)
+        failed = None if response is None else await close(response, self._threads)
         for pulled in self._pulled:
             try:
                 await pulled.aclose()
             except BaseException as error:
                 failed = failed or Raised(error)
-        pending = go_on(failed)
-        self._threads.delivers = False
-        with contextlib.suppress(Finished):
-            await aproceed(self._steps, pending, self._threads, ())
-
-    async def _give_up(self, task: asyncio.Task[None]) -> None:
-        _unfinished.add(task)
-        task.add_done_callback(_forget)
-        task.cancel()
-        await outlast(task, _GRACE, hurry=True)
-        log_refusal(self._req, f"LOG and CLEANUP did not end in cleanup_timeout ({self._cleanup_timeout:g} seconds)")
-
-
-def _forget(task: asyncio.Task[None]) -> None:
-    _unfinished.discard(task)
-    if not task.cancelled():
-        task.exception()  # seen: the finishers' own failures have been logged
+        await finish(self._steps, go_on(failed), self._threads)
 
 
 def _is_filtered(record: Request) -> bool:

@@ -16,7 +16,6 @@ from .file_response import FileBody
 from .incoming import Incoming, Message
 from .request import Request
 from .responses import NoBody
-from .results import Raised
 from .threads import Threads
 from .wires import Wire, announced_length, measure
 
@@ -117,19 +116,6 @@ class Outgoing:
     async def _send_piece(self, piece: bytes) -> None:
         if piece:
             await self.send(self.wire.body(piece, more=True))
-
-    async def close(self, response: Response) -> Raised | None:
-        """Close a response; returns what its body raised."""
-        aclose = getattr(response.response, "aclose", None)
-        may_block = aclose is None and not isinstance(response.response, list | tuple)
-        try:
-            if aclose is not None:
-                await aclose()
-            if may_block or getattr(response, "_on_close", None):
-                await self._threads.run(response.close)
-        except BaseException as error:
-            return Raised(error)
-        return None
 
 
 def _encoded(body: Iterable[str | bytes]) -> Iterator[bytes]:

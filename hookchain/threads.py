@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import Context, ContextVar, Token
 from typing import Any, TypeAlias, TypeVar
 
@@ -24,6 +24,7 @@ class Threads:
         context: where the threads run.
         cancelled: the cancellation that arrived while a thread ran, until it is delivered.
         interrupt: called at that moment, to end what the thread may be waiting for.
+        left: what resets, in the task, the variables that a thread has set.
         delivers: whether such a cancellation is the answer of the next step; of a finisher it isn't.
     """
 
@@ -31,7 +32,7 @@ class Threads:
         """Start with the values of the task; the context is kept, so that a token can be reset later."""
         self.context = contextvars.copy_context()
         self._entered: Tokens = {}
-        self._left: Tokens = {}
+        self.left: Tokens = {}
         self.cancelled: BaseException | None = None
         self.interrupt = interrupt
         self.delivers = True
@@ -42,7 +43,12 @@ class Threads:
 
     def leave(self, run: Callable[..., Any]) -> None:
         """Give the task the values that were set in a worker thread; ``run`` calls a function in its context."""
-        carry(self.context, run, self._left)
+        carry(self.context, run, self.left)
+
+    def start(self, function: Callable[[], T]) -> asyncio.Future[T]:
+        """Start a function in a worker thread; an adapter may have threads of its own."""
+        self.enter(contextvars.copy_context())
+        return asyncio.get_running_loop().run_in_executor(None, self.context.run, function)
 
     async def run(self, function: Callable[[], T]) -> tuple[T, BaseException | None]:
         """Run a function in a worker thread; what it sets is there afterwards, and the other way round.
@@ -58,8 +64,7 @@ class Threads:
             except BaseException as error:
                 return Raised(error)
 
-        self.enter(contextvars.copy_context())
-        future = asyncio.get_running_loop().run_in_executor(None, self.context.run, caught)
+        future = self.start(caught)
         cancelled = await outlast(future, interrupt=self.interrupt)
         self.leave(call_as_is)
         result = future.result()
@@ -78,7 +83,7 @@ _MISSING: Any = object()
 Tokens: TypeAlias = dict[ContextVar[Any], Token[Any]]
 
 
-def carry(values: Context, run: Callable[..., Any], tokens: Tokens) -> None:
+def carry(values: Mapping[ContextVar[Any], Any], run: Callable[..., Any], tokens: Tokens) -> None:
     """Set all variables to the values that they have in a context, and reset those that have none there any more.
 
     Args:

@@ -8,12 +8,12 @@ import pytest
 from werkzeug.exceptions import NotFound
 
 from hookchain import InternalRedirect, Response
-from hookchain.chain import _drive_on_loop
 from hookchain.cycle import SEND, _status_of
-from hookchain.drivers import Here, drive_to_end
+from hookchain.drivers import Here, adrive_to_end, drive_to_end
 from hookchain.handlers import Handler, check_callable
 from hookchain.settings import make_settings
 from hookchain.testing import make_request
+from hookchain.threads import Threads
 from tests.asking import Calls, by_ahandle, by_handle, by_wsgi, quiet
 
 
@@ -25,7 +25,7 @@ def test_steps_that_send_nothing_must_not_want_a_response_to_be_sent():
     with pytest.raises(RuntimeError, match=r"sends? nothing"):
         drive_to_end(sending(), Here())
     with pytest.raises(RuntimeError, match=r"sends? nothing"):
-        asyncio.run(_drive_on_loop(sending()))
+        asyncio.run(adrive_to_end(sending(), Threads()))
 
 
 class Broken:
