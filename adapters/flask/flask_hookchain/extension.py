@@ -11,7 +11,7 @@ from flask.ctx import RequestContext
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hookchain import HookChain, HookChainError, HookChainWarning, Request
-from hookchain.wsgi import KEY, WSGIChain
+from hookchain.adapting import KEY, WSGIChain
 
 from .commands import group
 from .surroundings import InFlask

@@ -1,0 +1,64 @@
+"""What adapters are built on: the request cycle and its drivers, under names that do not change.
+
+An adapter makes a ``Request``, lets a chain ``begin`` it, gives the steps of its ``cycle`` to a driver (``drive``, or
+``arespond`` on an event loop), and hands over the response that comes back; a delivery goes on with the steps when the
+last byte is gone. Where a framework stands behind a WSGI server alone, ``WSGIChain`` does all of that.
+"""
+
+from __future__ import annotations
+
+from .adelivery import AsyncDelivery, arespond
+from .body import RequestBody
+from .cycle import cycle
+from .delivery import Delivery
+from .dispatch import Steps
+from .dotted import import_dotted
+from .drivers import InCallersContext, InContext, adrive_to_end, drive, drive_to_end, thread_loop
+from .ending import in_background
+from .exceptions import did_you_mean
+from .framework import Framework
+from .guards import guard_again
+from .handlers import Handler
+from .loops import running_loop
+from .paths import decode, encode
+from .records import current
+from .results import Outcome, Raised
+from .runs import Function, Step
+from .threads import Threads, call_as_is, carry
+from .wsgi import KEEPS_CONTEXTS, KEY, WSGIChain, app_environ
+
+__all__ = [
+    "KEEPS_CONTEXTS",
+    "KEY",
+    "AsyncDelivery",
+    "Delivery",
+    "Framework",
+    "Function",
+    "Handler",
+    "InCallersContext",
+    "InContext",
+    "Outcome",
+    "Raised",
+    "RequestBody",
+    "Step",
+    "Steps",
+    "Threads",
+    "WSGIChain",
+    "adrive_to_end",
+    "app_environ",
+    "arespond",
+    "call_as_is",
+    "carry",
+    "current",
+    "cycle",
+    "decode",
+    "did_you_mean",
+    "drive",
+    "drive_to_end",
+    "encode",
+    "guard_again",
+    "import_dotted",
+    "in_background",
+    "running_loop",
+    "thread_loop",
+]
