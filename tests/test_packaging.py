@@ -17,7 +17,11 @@ import pytest
 import hookchain
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = (ROOT / "hookchain", ROOT / "adapters" / "flask" / "flask_hookchain")
+PACKAGES = (
+    ROOT / "hookchain",
+    ROOT / "adapters" / "flask" / "flask_hookchain",
+    ROOT / "adapters" / "django" / "django_hookchain",
+)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +123,7 @@ def test_the_command_without_its_extra_says_what_to_install(package):
     assert "hookchain[cli]" in ran.stderr
 
 
-@pytest.mark.parametrize("extra", ["cli", "serve", "flask"])
+@pytest.mark.parametrize("extra", ["cli", "serve", "flask", "django"])
 def test_the_extras_of_command_and_adapters_exist(extra, metadata):
     assert extra in metadata.get_all("Provides-Extra")
 

@@ -1,0 +1,95 @@
+"""Surroundings: what Django does for a request while it goes through the phases."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.handlers.exception import response_for_exception
+from django.core.signals import got_request_exception, request_started
+from django.dispatch import receiver
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import Resolver404, get_resolver, resolve
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from hookchain import Request
+
+from .answers import from_django
+from .record import RAW_PATH
+
+_PAGES = frozenset({400, 403, 404, 500})
+_FAILURE = "hookchain.failure"
+
+
+class Surroundings:
+    """What Django does for a request while it goes through the phases: its route, and its error handlers."""
+
+    blocking = False
+
+    def __init__(self) -> None:
+        """Nothing has failed."""
+        self.page: Response | None = None
+
+    @property
+    def raises(self) -> bool:
+        """Whether exceptions go to the server."""
+        return bool(settings.DEBUG_PROPAGATE_EXCEPTIONS)
+
+    def enter(self, req: Request) -> None:
+        """Find the route that the path has before any middleware behind the chain changes it."""
+        try:
+            req.endpoint = resolve(req.path, getattr(req.native, "urlconf", None)).view_name
+        except Resolver404:
+            req.endpoint = None
+
+    def error_page(self, req: Request, error: Exception, page: Response) -> Response | None:
+        """Let Django's handler400 to handler500 answer, and with DEBUG its page for an exception."""
+        del page
+        if not isinstance(error, HTTPException):
+            made, self.page = self.page, None
+            return made or from_django(_page_of(req.native, error))
+        if error.code not in _PAGES:
+            return None
+        handler = get_resolver(getattr(req.native, "urlconf", None)).resolve_error_handler(error.code)
+        arguments = {} if error.code == 500 else {"exception": error.__cause__ or error}  # noqa: PLR2004
+        return from_django(handler(req.native, **arguments))
+
+    def finalise(self, req: Request, response: Response) -> Response:
+        """Leave the response as it is."""
+        del req
+        return response
+
+    def exit(self, error: BaseException | None) -> None:
+        """Leave everything as it is."""
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
+
+
+def _page_of(native: HttpRequest, error: Exception) -> HttpResponseBase:
+    try:
+        _raise(error)
+    except Exception as raised:  # noqa: BLE001 - Django asks sys.exc_info()
+        return response_for_exception(native, raised)
+
+
+def taken_failure(native: HttpRequest) -> BaseException | None:
+    """Return what the view, or what stands before it, raised and Django made a page of; once."""
+    failure: BaseException | None = native.META.pop(_FAILURE, None)
+    return failure
+
+
+@receiver(request_started, dispatch_uid="hookchain.path")
+def _keep_path(environ: dict[str, Any] | None = None, **_: Any) -> None:
+    if environ is not None:
+        environ[RAW_PATH] = environ.get("PATH_INFO", "")
+
+
+@receiver(got_request_exception, dispatch_uid="hookchain.failure")
+def _keep_failure(request: HttpRequest | None = None, **_: Any) -> None:
+    if request is not None:
+        request.META[_FAILURE] = sys.exc_info()[1]
