@@ -43,8 +43,10 @@ PLACES = [
     *((name, "tests.security.asgi_contract:application") for name in real_servers.ASGI_NAMES),
     ("gunicorn gthread", "tests.security.flask_contract:mounted"),
     ("gunicorn gthread", "tests.security.flask_contract:routed"),
+    ("gunicorn gthread", "tests.security.django_contract:application"),
+    ("uvicorn", "tests.security.django_contract:asgi_application"),
 ]
-"""Servers, and what they serve: the chain around the applications, or in a Flask app."""
+"""Servers, and what they serve: the chain around the applications, in a Flask app, or in a Django site."""
 
 
 class Contract(NamedTuple):

@@ -106,7 +106,7 @@ def running(name: str, target: str, output: Path, variables: Mapping[str, str]) 
     environment = {
         **os.environ,
         **variables,
-        "PYTHONPATH": os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "adapters" / "flask"))),
+        "PYTHONPATH": os.pathsep.join(map(str, (REPOSITORY, *(REPOSITORY / "adapters").iterdir()))),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": "/",
     }
