@@ -1,0 +1,1 @@
+"""A Django site whose admin is guarded by a chain."""
