@@ -15,12 +15,14 @@ WANTS_tests := $(WANTS_demo) --group tests
 WANTS_dev := $(WANTS_demo) --group dev
 WANTS_bench := --editable . --group bench
 
-.PHONY: help demo demo-check test pytest bench bench-quick lint format docs wheel clean
+.PHONY: help demo demo-check three-apps three-apps-check test pytest bench bench-quick lint format docs wheel clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo        serve the example site on port $(PORT) (or PORT=...); Ctrl-C ends it"
 	@echo "make demo-check  serve it on a free port, send it the requests that it suggests, check the answers"
+	@echo "make three-apps  serve one policy in a Flask, a Django and a FastAPI app, on three ports from 8081 on"
+	@echo "make three-apps-check  send all three the same requests, compare answers and access logs"
 	@echo "make test        run all tests in parallel, with the coverage gate"
 	@echo "make pytest      run all tests, or those that TESTS=... names, without the gate"
 	@echo "make bench       measure what hookchain costs beside its peers, for minutes; writes figures and plots"
@@ -36,6 +38,12 @@ demo: $(VENV)/.demo
 
 demo-check: $(VENV)/.demo
 	@$(BIN)/python examples/site/demo.py --check
+
+three-apps: $(VENV)/.tests
+	@$(BIN)/python examples/one-policy-three-apps/run.py
+
+three-apps-check: $(VENV)/.tests
+	@$(BIN)/python examples/one-policy-three-apps/run.py --check
 
 # Coverage starts before pytest: pytest loads hookchain's plugin, and most of hookchain with it, before any test.
 test: $(VENV)/.tests
