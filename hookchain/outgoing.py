@@ -21,7 +21,7 @@ from .wires import Wire, announced_length, measure
 
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-_LONG = 0.1
+LONG = 0.1
 """Seconds after which a client may have lost patience: then the server is asked, in case that nobody else does."""
 
 _BLOCKS = 4
@@ -47,7 +47,7 @@ class Outgoing:
     async def send(self, message: Message) -> None:
         """Hand a message to the server, and count what it sends."""
         size, is_last = measure(message)
-        if is_last and self._req.duration > _LONG:
+        if is_last and self._req.duration > LONG:
             await self._incoming.look()
         waited = self._incoming.is_open
         if is_last or self._is_all(message, size):

@@ -918,3 +918,19 @@ def test_an_async_body_that_is_left_is_closed(chain, seen):
     call(chain.wsgi(), environ_for(), stop_after=1)
     assert events == ["closed"]
     assert seen.only.aborted
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_an_app_that_answers_as_an_error_document_gets_no_body_of_the_request_that_failed(is_chunked):
+    def app(environ, start_response):
+        start_response("200 OK", TEXT)
+        said = [environ.get(key) for key in ("REQUEST_METHOD", "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING")]
+        return [repr((said, environ["wsgi.input"].read(100))).encode()]
+
+    chain = HookChain(access_log=False)
+    chain.access("/first")(lambda req: 403)
+    chain.error_document(403, "/sorry")
+    data = b"4\r\nbody\r\n0\r\n\r\n" if is_chunked else b"body"
+    environ = chunked("/first", data) if is_chunked else environ_for("/first", "POST", data=data)
+    answer = call(chain.wsgi(app), environ)
+    assert (answer.status, answer.body) == (403, b"(['GET', None, None], b'')")
