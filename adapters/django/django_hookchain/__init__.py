@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from .auth import session_user
-from .middleware import HookChainMiddleware
+from hookchain import MissingExtraError
+
+try:
+    from .auth import session_user
+    from .middleware import HookChainMiddleware
+except ModuleNotFoundError as error:
+    if error.name is None or error.name.partition(".")[0] != "django":
+        raise
+    raise MissingExtraError("django", "Django") from error
 
 __all__ = ["HookChainMiddleware", "session_user"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from django.core.checks import Error, run_checks
@@ -17,6 +20,8 @@ from hookchain import OK, HookChain, Problem
 from tests.adapters.django.places import OURS, project
 from tests.asking import quiet
 
+ROOT = Path(__file__).parents[3]
+ADAPTER = str(ROOT / "adapters" / "django")
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
 GOOD = quiet("good")
@@ -162,3 +167,12 @@ def test_check_tells_every_problem_and_its_exit_status():
         assert ended.value.code == 1
         assert f"error [{problem.code}] {problem.message}" in out.getvalue()
         assert problem.remedy in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("package", "said"), [("django", "pip install 'hookchain[django]'"), ("asgiref", "import of asgiref")]
+)
+def test_the_import_says_what_is_missing_and_how_to_install_django(package, said):
+    code = f"import sys; sys.modules[{package!r}] = None; sys.path.insert(0, {ADAPTER!r}); import django_hookchain"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert said in ran.stderr.splitlines()[-1]
