@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, ParamSpec, P
 
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
+from .loops import without_stop_iteration
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
@@ -269,7 +271,7 @@ class BodySource:
         """Call a function that will wait for this event loop; the driver's bridge may count on a loop at rest."""
         bridge, self.bridge = self.bridge, partial(_run_on, asyncio.get_running_loop())
         try:
-            return await asyncio.to_thread(call, *args, **kwargs)
+            return await asyncio.to_thread(without_stop_iteration, partial(call, *args, **kwargs))
         finally:
             self.bridge = bridge
 
