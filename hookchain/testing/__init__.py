@@ -7,8 +7,8 @@ from urllib.parse import unquote_to_bytes
 
 from werkzeug.test import EnvironBuilder
 
-from .request import Request
-from .wsgi import request_of
+from hookchain.request import Request
+from hookchain.wsgi import request_of
 
 
 def make_request(path: str = "/", method: str = "GET", **options: Any) -> Request:
