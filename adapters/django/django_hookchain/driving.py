@@ -6,10 +6,12 @@ import asyncio
 import contextvars
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextvars import Context
+from contextvars import Context, ContextVar
 from typing import Any, TypeVar
 
 from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, sync_to_async
+from django.core.signals import request_finished
+from django.dispatch import receiver
 
 from hookchain import Request
 from hookchain.adapting import (
@@ -30,6 +32,18 @@ T = TypeVar("T")
 
 async def _awaited(awaitable: Awaitable[T]) -> T:
     return await awaitable
+
+
+_latest: ContextVar[ServedBody | None] = ContextVar("django_hookchain.body", default=None)
+"""The body that was last made in a task."""
+
+
+@receiver(request_finished, dispatch_uid="hookchain.body")
+def _abandon(**_: Any) -> None:
+    # From Django 6 on, a task whose client has left may end as if nothing had been; this is all that is told of it.
+    body = _latest.get()
+    if body is not None:
+        body.abandon()
 
 
 class SensitiveThreads(Threads):
@@ -118,6 +132,7 @@ class ServedBody(AsyncDelivery):
         """Finish the request when a task is over: Django closes no response that could not be sent."""
         self._task = task
         task.add_done_callback(self._note_end)
+        _latest.set(self)
 
     def _note_end(self, task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()
