@@ -70,7 +70,8 @@ def findings() -> Iterator[Finding]:
     for problem in problems:
         yield Finding(problem.code, problem.message, problem.remedy, problem.places)
     for advice in chain.advice():
-        yield Finding(advice.code, advice.message, advice.remedy, advice.places, is_error=False)
+        if advice.code != "endpoint-scope":  # here it does apply
+            yield Finding(advice.code, advice.message, advice.remedy, advice.places, is_error=False)
     yield from place_findings(reads_session=not problems and _reads_session(chain))
 
 

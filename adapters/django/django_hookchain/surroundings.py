@@ -40,10 +40,7 @@ class Surroundings:
 
     def enter(self, req: Request) -> None:
         """Find the route that the path has before any middleware behind the chain changes it."""
-        try:
-            req.endpoint = resolve(req.path, getattr(req.native, "urlconf", None)).view_name
-        except Resolver404:
-            req.endpoint = None
+        req.endpoint = endpoint_of(req.path, getattr(req.native, "urlconf", None))
 
     def error_page(self, req: Request, error: Exception, page: Response) -> Response | None:
         """Let Django's handler400 to handler500 answer, and with DEBUG its page for an exception."""
@@ -64,6 +61,14 @@ class Surroundings:
 
     def exit(self, error: BaseException | None) -> None:
         """Leave everything as it is."""
+
+
+def endpoint_of(path: str, urlconf: Any = None) -> str | None:
+    """Return the name of the route of a path; None where there is no route."""
+    try:
+        return resolve(path, urlconf).view_name
+    except Resolver404:
+        return None
 
 
 def _raise(error: Exception) -> NoReturn:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpResponse
+
 from django_hookchain import session_user
 from hookchain import OK, HookChain, Request, Result
 
@@ -21,6 +24,12 @@ def office_only(req: Request) -> int | None:
 
 
 admin.authen(session_user)
+
+
+@admin.authen
+def to_the_login(req: Request) -> HttpResponse:
+    """Send those who have not logged in to the page where they can: Django's responses are answers too."""
+    return redirect_to_login(req.path)
 
 
 @admin.authz

@@ -51,4 +51,11 @@ DATABASES = {
         "NAME": os.environ.get("DJANGO_DATABASE", str(BASE_DIR / "db.sqlite3")),
     }
 }
+# The chain's access log, and what it refuses, on the terminal.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"terminal": {"class": "logging.StreamHandler"}},
+    "loggers": {"hookchain": {"handlers": ["terminal"], "level": "INFO"}},
+}
 USE_TZ = True

@@ -41,4 +41,4 @@ def test_the_admin_is_for_staff_in_the_office(tmp_path):
         [sys.executable, "-c", SCRIPT], check=False, capture_output=True, text=True, env={**os.environ, **variables}
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.splitlines()[-2:] == ["200 401 200 403 200", "404 404 404"]
+    assert ran.stdout.splitlines()[-2:] == ["200 302 200 403 200", "404 404 404"]

@@ -94,7 +94,7 @@ def test_advice_is_a_warning(monkeypatch):
         out = io.StringIO()
         call_command("hookchain", "check", stdout=out)
     assert (message.id, message.level) == ("hookchain.odd", 30)
-    assert "warning [odd] it is odd\n    at f:1\n    -> Make it even.\n0 problems, 1 warnings" in out.getvalue()
+    assert "warning [odd] it is odd\n    at f:1\n    -> Make it even.\n0 problems, 1 warning\n" in out.getvalue()
 
 
 def test_the_place_of_the_middleware_is_checked():
@@ -147,6 +147,9 @@ def test_explain_shows_which_handlers_apply():
 
     with project(hooks):
         assert "staff" in run("explain", "/admin/x")
+        assert run("explain", "/inner/one").startswith("endpoint: inner:one\n")
+        assert run("explain", "//none").startswith("endpoint: none\n")
+        assert json.loads(run("explain", "/echo/x", "--json"))["endpoint"] == "echo"
         told = json.loads(run("explain", "/admin/", "--method", "POST", "--host", "h", "--json"))
         assert told["method"] == "POST"
         with pytest.raises(CommandError, match="/"):
@@ -183,3 +186,10 @@ def test_any_other_module_that_is_missing_is_told_as_it_is():
     said = import_without("asgiref")
     assert "asgiref" in said
     assert "hookchain[django]" not in said
+
+
+def test_a_section_by_endpoint_is_nothing_to_warn_of_here():
+    hooks = quiet()
+    hooks.section(endpoint="inner:*").access(lambda req: None)
+    with project(hooks):
+        assert found() == {}

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_hookchain.settings import Finding, findings, load_chain
+from django_hookchain.surroundings import endpoint_of
 from hookchain import HookChainError
 
 
@@ -41,7 +42,11 @@ class Command(BaseCommand):
             explanation = load_chain().explain(path, method, host)
         except (HookChainError, ValueError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(json.dumps(explanation.as_dict(), indent=2) if as_json else str(explanation))
+        endpoint = endpoint_of(explanation.path)
+        if as_json:
+            self.stdout.write(json.dumps({"endpoint": endpoint, **explanation.as_dict()}, indent=2))
+        else:
+            self.stdout.write(f"endpoint: {endpoint or 'none'}\n{explanation}")
 
     def _check(self, *, as_json: bool) -> None:
         found = list(findings())
@@ -51,7 +56,7 @@ class Command(BaseCommand):
         else:
             for finding in found:
                 self._tell(finding)
-            self.stdout.write(f"{len(errors)} problems, {len(found) - len(errors)} warnings")
+            self.stdout.write(f"{_counted(len(errors), 'problem')}, {_counted(len(found) - len(errors), 'warning')}")
         if errors:
             raise SystemExit(1)
 
@@ -59,3 +64,7 @@ class Command(BaseCommand):
         kind = self.style.ERROR("error") if finding.is_error else self.style.WARNING("warning")
         lines = [f"{kind} [{finding.code}] {finding.message}", *(f"    at {place}" for place in finding.places)]
         self.stdout.write("\n".join([*lines, f"    -> {finding.remedy}"]))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s'[: number != 1]}"
