@@ -1,4 +1,4 @@
-"""The subcommands of ``hookchain``: serve, explain, check."""
+"""The subcommands of ``hookchain``: serve, explain, audit, check."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from . import __version__
+from .audit import audit as audit_app
 from .exceptions import CompileError, HookChainError
 from .serving import (
     Address,
@@ -23,8 +24,8 @@ from .serving import (
     serve_granian,
     serve_werkzeug,
 )
-from .targets import find_target
-from .terminal import log_to_terminal, show_explanation, show_problems
+from .targets import find_app, find_target
+from .terminal import log_to_terminal, show_problems, show_table
 
 
 class UsageLine(click.ClickException):
@@ -87,7 +88,7 @@ def _counted(count: int, what: str) -> str:
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="hookchain")
 def command() -> None:
-    """Serve, explain and check chains of request handlers."""
+    """Serve, explain, audit and check chains of request handlers."""
 
 
 @command.command(short_help="Serve a folder or a chain.")
@@ -175,7 +176,33 @@ def explain(target: str, path: str, method: str, host: str | None, *, as_json: b
     if as_json:
         click.echo(json.dumps(explanation.as_dict(), indent=2))
     else:
-        show_explanation(explanation)
+        show_table(explanation)
+
+
+@command.command(short_help="List every route with what guards it.")
+@click.argument("target")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@click.option("--github", is_flag=True, help="Print annotations for GitHub's workflows, too.")
+@_traceback_option
+def audit(target: str, *, as_json: bool, github: bool, traceback: bool) -> None:
+    """List every route and method of an app with the ACCESS, AUTHEN and AUTHZ handlers that guard it.
+
+    TARGET is module:app, module:chain, module:factory() or a TOML file, as found from the current folder; an app is a
+    Flask, Starlette or FastAPI app, or what hooks.wsgi(app) or hooks.asgi(app) returned. The exit status is 1 if a
+    route is neither guarded nor public. No request is sent.
+    """
+    if as_json and github:
+        raise click.UsageError("Give --json or --github, not both.", click.get_current_context())
+    with _readable(traceback=traceback):
+        found = audit_app(find_app(target))
+    if as_json:
+        click.echo(json.dumps({"target": target, **found.as_dict()}, indent=2))
+    else:
+        for line in found.annotations() if github else ():
+            click.echo(line)
+        show_table(found)
+    if found.failing:
+        raise SystemExit(1)
 
 
 @command.command(short_help="Report everything that is wrong with a chain.")

@@ -17,9 +17,10 @@ from .explain_nodes import (
     conditions_of_node,
     described,
     merged,
+    named,
     names_listed,
+    opening_node,
     place_of,
-    section_of,
     statuses_text,
     variants,
 )
@@ -163,8 +164,8 @@ class _Explainer:
         """Which section keeps a handler from being called where these nodes apply."""
         for node in nodes:
             if switches_off(node, entry):
-                return f"{_named(node)} says without"
-        return f"{_named(max((node for node in nodes if node.options.public), key=lambda node: node.key))} is public"
+                return f"{named(node)} says without"
+        return f"{named(opening_node(nodes))} is public"
 
     # --- why not
 
@@ -225,11 +226,6 @@ def _row(entry: Entry, *, exceptions: tuple[str, ...] = (), notes: tuple[str, ..
         notes=notes,
         reason=reason,
     )
-
-
-def _named(node: Node) -> str:
-    what = "the chain" if node.parent is None else f"section {section_of(node)}"
-    return f"{what} ({node.origin})"
 
 
 def _guarding(guard: Guard, conditions: tuple[str, ...]) -> Guarding:

@@ -44,6 +44,17 @@ def section_of(node: Node) -> str:
     return " ".join((place_of(node), *conditions_of_node(node)))
 
 
+def named(node: Node) -> str:
+    """Return what a node is called in a reason, with its place."""
+    what = "the chain" if node.parent is None else f"section {section_of(node)}"
+    return f"{what} ({node.origin})"
+
+
+def opening_node(nodes: Iterable[Node]) -> Node:
+    """Return the innermost public one of some nodes."""
+    return max((node for node in nodes if node.options.public), key=lambda node: node.key)
+
+
 def described(nodes: Sequence[Node], held: frozenset[Node]) -> tuple[str, ...]:
     """Return which of some nodes' conditions hold and which do not."""
     texts = (("" if node in held else "not ") + " ".join(conditions_of_node(node)) for node in nodes)

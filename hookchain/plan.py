@@ -125,7 +125,7 @@ class Selection:
         self.other_methods = other_methods
         self.uses_hosts = plan.uses_hosts
         self.runs: Mapping[Phase, Choice[Run]] = {phase: self._run_choice(plan, phase) for phase in Phase}
-        self.guard = Choice(nodes, _has_say_in_guards, plan.guard_of)
+        self.guard = Choice(nodes, has_say_in_guards, plan.guard_of)
         self.sections = Choice(nodes, _is_section, lambda nodes: tuple(filter(_is_section, nodes)))
         self.documents = Choice(nodes, lambda node: bool(node.error_documents), _documents_of)
         self.output_filters = self._filter_choice(plan, Filter.OUTPUT)
@@ -135,7 +135,7 @@ class Selection:
     def _run_choice(self, plan: Plan, phase: Phase) -> Choice[Run]:
         return Choice(
             self.nodes,
-            _has_say_in_guards if phase in GUARDING else lambda node: _has_say_in(phase, node),
+            has_say_in_guards if phase in GUARDING else lambda node: _has_say_in(phase, node),
             lambda nodes: plan.run_of(phase, nodes),
             early=phase in _EARLY,
         )
@@ -156,8 +156,14 @@ def _has_say_in(kind: Kind, node: Node) -> bool:
     return bool(node.options.without) or any(entry.kind is kind for entry in node.entries)
 
 
-def _has_say_in_guards(node: Node) -> bool:
+def has_say_in_guards(node: Node) -> bool:
+    """Tell whether a node may change how a request is guarded: by its AUTHEN and AUTHZ handlers or its options."""
     return node.options.guards or node.closed or any(_has_say_in(kind, node) for kind in GUARDING)
+
+
+def has_say_in_who_passes(node: Node) -> bool:
+    """Tell whether a node may change who is let through: by its ACCESS, AUTHEN and AUTHZ handlers or its options."""
+    return has_say_in_guards(node) or _has_say_in(Phase.ACCESS, node)
 
 
 def _is_section(node: Node) -> bool:

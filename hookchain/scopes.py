@@ -300,7 +300,12 @@ class _Endpoint:
 
     def __call__(self, req: Request) -> bool:
         endpoint: Any = req.endpoint
-        return isinstance(endpoint, str) and fnmatch.fnmatchcase(endpoint, self.pattern)
+        return isinstance(endpoint, str) and covers_endpoint(self.pattern, endpoint)
+
+
+def covers_endpoint(pattern: str, endpoint: str) -> bool:
+    """Tell whether a scope's ``endpoint`` covers a route's name."""
+    return fnmatch.fnmatchcase(endpoint, pattern)
 
 
 def closes_file(condition: Condition, req: Request, path: str) -> bool:

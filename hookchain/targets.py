@@ -73,16 +73,7 @@ def find_target(name: str) -> Target:
         CompileError: importing the module compiled the chain, and it is wrong.
         ConfigError: the TOML file is wrong.
     """
-    folder = os.getcwd()  # noqa: PTH109 - sys.path holds text
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    if name.endswith(".toml"):
-        chain = HookChain(Path(name).stem)
-        _guarded(f"reading {name}", lambda: chain.configure_file(name))
-        return Target(name, chain)
-    module_name, colon, path = name.partition(":")
-    module = _import(module_name, folder)
-    found = _walk(module, path) if colon else _only_chain(module)
+    found = _find(name)
     if inspect.isfunction(found):
         found = _call(f"{name}()", found)
     if isinstance(found, WSGIChain | ASGIChain):
@@ -90,6 +81,45 @@ def find_target(name: str) -> Target:
     if not isinstance(found, HookChain):
         raise TargetError(f"{name} is no HookChain but {_kind_of(found)}; give a chain, or a function that returns one")
     return Target(name, found)
+
+
+def find_app(name: str) -> object:
+    """Find what is to be audited: a chain, or an app of any kind.
+
+    Args:
+        name: as for ``find_target``.
+
+    Returns:
+        The chain or app; what a function returns that needs no arguments.
+
+    Raises:
+        TargetError: see ``find_target``, as for what follows.
+        CompileError: likewise.
+        ConfigError: likewise.
+    """
+    found = _find(name)
+    return _call(f"{name}()", found) if inspect.isfunction(found) and _needs_no_arguments(found) else found
+
+
+def _needs_no_arguments(function: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        return False
+    return True
+
+
+def _find(name: str) -> Any:
+    folder = os.getcwd()  # noqa: PTH109 - sys.path holds text
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    if name.endswith(".toml"):
+        chain = HookChain(Path(name).stem)
+        _guarded(f"reading {name}", lambda: chain.configure_file(name))
+        return chain
+    module_name, colon, path = name.partition(":")
+    module = _import(module_name, folder)
+    return _walk(module, path) if colon else _only_chain(module)
 
 
 def _import(name: str, folder: str) -> ModuleType:

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from .audited import Audit
 from .exceptions import Problem
 from .explanation import Explanation
 from .layout import shortened, terminal_width
@@ -28,6 +29,8 @@ _STYLES: Mapping[str, str] = {
     "public": "yellow",
     "closed": "red",
     "open": "yellow",
+    "unguarded": "bold red",
+    "partial": "red",
 }
 
 _INTERNAL_ERROR = 500
@@ -35,11 +38,10 @@ _CLIENT_ERROR = 400
 _REDIRECT = 300
 
 
-def show_explanation(explanation: Explanation) -> None:
-    """Print an explanation, in colour on a terminal."""
+def show_table(table: Explanation | Audit) -> None:
+    """Print an explanation or an audit, in colour on a terminal."""
     text = Text("\n").join(
-        Text.assemble(*((piece.text, _STYLES[piece.role]) for piece in line))
-        for line in explanation.lines(terminal_width())
+        Text.assemble(*((piece.text, _STYLES[piece.role]) for piece in line)) for line in table.lines(terminal_width())
     )
     _console().print(text, soft_wrap=True)
 

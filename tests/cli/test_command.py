@@ -514,7 +514,7 @@ def documented(heading):
     return {option for row in rows for option in re.findall(r"(?<![\w-])--?[a-z][\w-]*|-X", row)}
 
 
-@pytest.mark.parametrize("name", ["serve", "explain", "check"])
+@pytest.mark.parametrize("name", ["serve", "explain", "audit", "check"])
 def test_the_reference_documents_every_option(name):
     subcommand = command.commands[name]
     options = {opt for param in subcommand.params if isinstance(param, click.Option) for opt in param.opts}

@@ -55,7 +55,7 @@ class FlaskHookChain:
         """
         _check(app)
         holder, name = _place(app)
-        guarded = _GuardedApp(app, getattr(holder, name))
+        guarded = GuardedApp(app, getattr(holder, name))
         app.extensions["hookchain"] = self
         guarded.gate = WSGIChain(self.hooks, guarded, guarded.surround)
         setattr(holder, name, guarded.gate)
@@ -88,12 +88,13 @@ def _place(app: Flask) -> tuple[Any, str]:
     return holder, name
 
 
-class _GuardedApp:
+class GuardedApp:
     """What stands behind the chain: all that was in ``app.wsgi_app``, with Flask at its end."""
 
     gate: WSGIChain | None = None
 
     def __init__(self, app: Flask, wsgi_app: Any) -> None:
+        """Take the app's place for contexts."""
         self.app = app
         self.name = app.name
         self.wsgi_app = wsgi_app
@@ -103,6 +104,7 @@ class _GuardedApp:
         got_request_exception.connect(_note_exception, app)
 
     def surround(self, _req: Request) -> InFlask:
+        """Make what surrounds a request."""
         if self._is_wrapped is None:
             holder, name = _place(self.app)
             self._is_wrapped = getattr(holder, name) is not self.gate
@@ -115,6 +117,7 @@ class _GuardedApp:
         return InFlask(self.app, self.new_context)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer what the chain has let through."""
         surroundings: InFlask = environ[KEY].framework
         answer: Iterable[bytes] = self.wsgi_app(surroundings.environ_for(environ), start_response)
         surroundings.note_answered(environ[KEY])
