@@ -18,6 +18,7 @@ from .routes import (
     Mounted,
     Route,
     Surface,
+    containing,
     either,
     joined,
     literal,
@@ -44,6 +45,7 @@ __all__ = [
     "Surface",
     "audit",
     "beside",
+    "containing",
     "dispatched",
     "either",
     "joined",
@@ -63,8 +65,8 @@ def audit(app: object) -> Audit:
     """List every route of an app with the handlers that guard it.
 
     Args:
-        app: a Flask, Starlette or FastAPI app, what ``hooks.wsgi(app)`` or ``hooks.asgi(app)`` gave, a chain, or a
-            Surface that describes any other app.
+        app: a Flask, Starlette or FastAPI app, Django's WSGI or ASGI application, what ``hooks.wsgi(app)`` or
+            ``hooks.asgi(app)`` gave, a chain, or a Surface that describes any other app.
 
     Returns:
         The Audit.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 _GAP = "  "
 _INDENT = " " * 13
 _BLANK: Line = ()
+
+# Where other people's packages are, whose files are known by their names below.
+_PACKAGES = sysconfig.get_path("purelib") + os.sep
 
 
 def lay_out(audit: Audit, width: int) -> Iterator[Line]:
@@ -49,7 +53,11 @@ def _cells(route: AuditedRoute) -> tuple[str, ...]:
     if route.kind in {"mount", "location"}:
         path = f"{path.rstrip('/')}/..." if path.startswith("/") or not path else path
     methods = ",".join(route.methods) if route.methods != ("*",) else "any"
-    return route.state, methods, path, printable(route.name), shortened(route.source)
+    return route.state, methods, path, printable(route.name), _place(route.source)
+
+
+def _place(origin: str) -> str:
+    return shortened(origin.removeprefix(_PACKAGES))
 
 
 def _widths(rows: Iterable[Sequence[str]]) -> list[int]:
@@ -72,7 +80,7 @@ def _route(route: AuditedRoute, row: Sequence[str], widths: Sequence[int], width
 
 
 def _guardians(handlers: Sequence[Guardian], width: int) -> Iterator[Line]:
-    rows = [(row.phase, printable(row.name), row.section, shortened(row.origin)) for row in handlers]
+    rows = [(row.phase, printable(row.name), row.section, _place(row.origin)) for row in handlers]
     widths = _widths(rows)
     for handler, row in zip(handlers, rows, strict=True):
         fits = len(_INDENT) + sum(widths) + len(_GAP) * 3 <= width

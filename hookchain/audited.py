@@ -72,18 +72,6 @@ class Case:
     authentication: str = "required"
     authorization: str = "any"
 
-    @property
-    def example(self) -> str:
-        """A request that meets this case."""
-        method = self.methods[0] if self.methods[0] != OTHER else "any other method"
-        host = ""
-        if self.hosts and OTHER not in self.hosts:
-            host = f" with the host {self.hosts[0]}"
-        elif self.hosts:
-            host = " with any other host"
-        where = f" where {' and '.join(self.conditions)}" if self.conditions else ""
-        return f"{method} {self.path}{host}{where}"
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AuditedRoute:
@@ -125,8 +113,20 @@ class AuditedRoute:
         for case in self.cases:
             if case.state in wanted:
                 reason = case.reason if len(states) == 1 else f"{case.state}: {case.reason}"
-                told.setdefault(reason, f"{reason}, as for {case.example}")
+                told.setdefault(reason, f"{reason}, as for {self._example_of(case)}")
         return tuple(told.values())
+
+    def _example_of(self, case: Case) -> str:
+        """A request that meets a case."""
+        method = case.methods[0]
+        if method == OTHER:
+            is_named = any(name != OTHER for other in self.cases for name in other.methods)
+            method = "any other method" if is_named else "any method"
+        host = ""
+        if case.hosts:
+            host = f" with {'any other host' if OTHER in case.hosts else f'the host {case.hosts[0]}'}"
+        where = f" where {' and '.join(case.conditions)}" if case.conditions else ""
+        return f"{method} {case.path}{host}{where}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)

@@ -188,8 +188,8 @@ def audit(target: str, *, as_json: bool, github: bool, traceback: bool) -> None:
     """List every route and method of an app with the ACCESS, AUTHEN and AUTHZ handlers that guard it.
 
     TARGET is module:app, module:chain, module:factory() or a TOML file, as found from the current folder; an app is a
-    Flask, Starlette or FastAPI app, or what hooks.wsgi(app) or hooks.asgi(app) returned. The exit status is 1 if a
-    route is neither guarded nor public. No request is sent.
+    Flask, Starlette or FastAPI app, a Django site's application object, or what hooks.wsgi(app) or hooks.asgi(app)
+    returned. The exit status is 1 if a route is neither guarded nor public. No request is sent.
     """
     if as_json and github:
         raise click.UsageError("Give --json or --github, not both.", click.get_current_context())

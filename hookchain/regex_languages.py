@@ -44,17 +44,18 @@ def matched(pattern: str, flags: int = 0, *, without: str = "") -> tuple[Languag
     return translation.all_of(items), translation.is_exact
 
 
-def searched(pattern: re.Pattern[str]) -> tuple[Language, bool]:
+def searched(pattern: re.Pattern[str], *, to_end: bool = False) -> tuple[Language, bool]:
     """Return the texts in which an expression is found anywhere.
 
     Args:
         pattern: the expression.
+        to_end: whether only those are wanted that end with what it matches.
 
     Returns:
         The language, and whether it is exactly that; else it has more texts.
     """
     items, translation = _parsed(pattern.pattern, pattern.flags, "")
-    return (ANYTHING, False) if items is None else (translation.search(items), translation.is_exact)
+    return (ANYTHING, False) if items is None else (translation.search(items, to_end=to_end), translation.is_exact)
 
 
 def _parsed(pattern: str, flags: int, without: str) -> tuple[Sequence[Item] | None, _Translation]:
@@ -90,11 +91,11 @@ class _Translation:
         """Return what some items match, one after the other."""
         return sequence(*map(self._item, items))
 
-    def search(self, items: Sequence[Item]) -> Language:
+    def search(self, items: Sequence[Item], *, to_end: bool) -> Language:
         """Return what some items match anywhere, unless they are tied to an end."""
         if items and str(items[-1][0]) == "BRANCH" and all(_is_at(item, _STARTS) for item in items[:-1]):
-            return union(self.search([*items[:-1], *branch]) for branch in items[-1][1][1])
-        before = after = ANYTHING
+            return union(self.search([*items[:-1], *branch], to_end=to_end) for branch in items[-1][1][1])
+        before, after = ANYTHING, END if to_end else ANYTHING
         if items and _is_at(items[0], _STARTS):
             items, before = items[1:], END
         if items and _is_at(items[-1], frozenset({"AT_END_STRING"})):

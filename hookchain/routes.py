@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from .languages import ANYTHING, END, Language, Text, sequence, union
-from .regex_languages import matched
+from .regex_languages import matched, searched
+from .scopes import as_httpd_matches
 
 if TYPE_CHECKING:
     from .chain import HookChain
@@ -102,6 +104,19 @@ def matching(pattern: str, *, without_slash: bool = False) -> Language:
         The language; where it can't be told exactly, more than that.
     """
     return matched(pattern, without="/" if without_slash else "")[0]
+
+
+def containing(expression: re.Pattern[str], *, to_end: bool = False) -> Language:
+    """Return the texts in which a regular expression is found, by ``search``; its ``$`` is the very end.
+
+    Args:
+        expression: such as ``re.compile("^users/")``.
+        to_end: whether only those are wanted that end with what it matches, as for a part of a path.
+
+    Returns:
+        The language; where it can't be told exactly, more than that.
+    """
+    return searched(as_httpd_matches(expression), to_end=to_end)[0]
 
 
 def joined(*parts: Language) -> Language:
