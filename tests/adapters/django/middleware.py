@@ -38,6 +38,11 @@ def _other_route(request):
         request.path_info = request.GET["to"]
 
 
+def _other_table(request):
+    if "table" in request.GET:
+        request.urlconf = request.GET["table"]
+
+
 class Somebody:
     """A user of whom no database knows."""
 
@@ -60,6 +65,7 @@ replaces = _both(after=lambda request, response: HttpResponse("replaced"))
 names_a_user = _both(before=lambda request: setattr(request, "user", Somebody()))
 names_a_user_lazily = _both(before=lambda request: setattr(request, "user", SimpleLazyObject(_found_off_the_loop)))
 routes_elsewhere = _both(before=_other_route)
+routes_by_another_table = _both(before=_other_table)
 
 
 @async_only_middleware

@@ -52,6 +52,15 @@ def test_a_location_that_is_reached_behind_the_chain_is_guarded_as_well(ask):
     assert ask(hooks, "/echo/x?to=/../x", behind=ELSEWHERE).status in {400, 404}
 
 
+def test_the_same_path_in_another_table_of_routes_is_guarded_by_the_name_that_it_has_there(ask):
+    table = "tests.adapters.django.project.other_urls"
+    behind = ("tests.adapters.django.middleware.routes_by_another_table",)
+    hooks = quiet()
+    hooks.section(endpoint="other").access(lambda req: 403)
+    assert ask(hooks, "/async", behind=behind).status == 200
+    assert ask(hooks, f"/async?table={table}", behind=behind).status == 403
+
+
 def test_in_a_closed_chain_a_route_that_nothing_guards_is_refused_late_as_well(ask):
     hooks = quiet(closed=True)
     hooks.section("/echo", public=True)
