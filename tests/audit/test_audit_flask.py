@@ -8,6 +8,7 @@ import re
 import pytest
 from flask import Blueprint, Flask
 from flask.views import MethodView
+from quart import Quart
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, Rule
@@ -261,6 +262,18 @@ def test_two_chains_around_one_app(app, hooks):
     outer = quiet()
     outer.section("/outer").authen(nobody)
     assert states(outer.wsgi(app)) == {"/admin": "guarded", "/outer": "guarded"}
+
+
+def test_a_quart_app_is_listed_by_its_rules_too(hooks):
+    app = Quart("shop", static_folder=None)
+    app.add_url_rule("/admin", "admin", view)
+    app.add_websocket("/admin/chat", "chat", view)
+    assert {route.state for route in audit(app).routes} == {"unguarded"}
+    assert "write app.asgi_app = hooks.asgi(app.asgi_app)" in audit(app).routes[0].reasons[0]
+    assert audit(hooks.asgi(app)).name == "Quart app 'shop', guarded by the chain 'hooks'"
+    assert states(hooks.asgi(app)) == {"/admin": "guarded", "/admin/chat": "guarded"}
+    app.asgi_app = hooks.asgi(app.asgi_app)
+    assert states(app) == {"/admin": "guarded", "/admin/chat": "guarded"}
 
 
 # --- flask hookchain audit

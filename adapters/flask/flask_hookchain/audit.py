@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import Flask
@@ -11,6 +11,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, Rule
 
+from hookchain import HookChain
 from hookchain.adapting import WSGIChain
 from hookchain.audit import (
     Language,
@@ -30,14 +31,25 @@ from hookchain.audit import (
 from .extension import GuardedApp
 
 
-def surface_of(app: Flask) -> Surface:
-    """Return what a Flask app shows to the outside: its routes, and what is wrapped around its ``wsgi_app``."""
-    return _around(app, app.wsgi_app)
+def surface_of(app: Any) -> Surface:
+    """Return what a Flask app shows to the outside: its routes, and what is wrapped around its ``wsgi_app``.
+
+    Args:
+        app: the app; or one of Quart's, which are built on the same classes.
+    """
+    return _around(app, app.wsgi_app) if isinstance(app, Flask) else _around_quart(app, app.asgi_app)
+
+
+def _around_quart(app: Any, asgi_app: Any) -> Surface:
+    chain = getattr(asgi_app, "chain", None)
+    if isinstance(chain, HookChain):
+        return with_chain(_around_quart(app, asgi_app.app), chain)
+    return _own(app, "app.asgi_app = hooks.asgi(app.asgi_app)")
 
 
 def _around(app: Flask, wsgi_app: Any) -> Surface:
     if getattr(wsgi_app, "__self__", None) is app:
-        return _own(app)
+        return _own(app, "FlaskHookChain(app, hooks)")
     if isinstance(wsgi_app, WSGIChain):
         behind: Any = wsgi_app.app
         knows_endpoints = isinstance(behind, GuardedApp)
@@ -50,7 +62,7 @@ def _around(app: Flask, wsgi_app: Any) -> Surface:
 
 def _wrapped(app: Flask, wrapper: Any) -> Surface:
     inner = getattr(wrapper, "app", None)
-    surface = _own(app) if inner is None else _around(app, inner)
+    surface = _own(app, "FlaskHookChain(app, hooks)") if inner is None else _around(app, inner)
     if isinstance(wrapper, ProxyFix):
         return surface
     where = "behind" if surface.chain is None else "before"
@@ -58,16 +70,15 @@ def _wrapped(app: Flask, wrapper: Any) -> Surface:
     return dataclasses.replace(surface, notes=(*surface.notes, note))
 
 
-def _own(app: Flask) -> Surface:
-    return Surface(
-        f"Flask app {app.name!r}",
-        tuple(_routes(app)),
-        unguarded="no chain stands before this Flask app: write FlaskHookChain(app, hooks)",
-    )
+def _own(app: Any, remedy: str) -> Surface:
+    kind = f"{type(app).__name__} app"
+    unguarded = f"no chain stands before this {kind}: write {remedy}"
+    return Surface(f"{kind} {app.name!r}", tuple(_routes(app)), unguarded=unguarded)
 
 
-def _routes(app: Flask) -> Iterator[Route]:
-    for rule in app.url_map.iter_rules():
+def _routes(app: Any) -> Iterator[Route]:
+    rules: Iterable[Rule] = app.url_map.iter_rules()
+    for rule in rules:
         if rule.build_only:
             continue
         methods = rule.methods
