@@ -136,10 +136,10 @@ class ServedBody(AsyncDelivery):
 
     def _note_end(self, task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self.fail(error)
-        elif task.cancelled():
+        if isinstance(error, OSError) or task.cancelled():  # the server's send raises OSError where the client has left
             self.abandon()
+        elif error is not None:
+            self.fail(error)
 
     def taken_steps(self) -> Steps[None] | None:
         """Take what is left to do, which then is nobody else's; None where somebody else has."""
