@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from hookchain.testing.contract import AppError, ASGIPlace, Contract, Difference, Promises, answer
+from hookchain.testing.contract import PAGE, AppError, ASGIPlace, Contract, Difference, Promises, answer
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]
 
@@ -22,7 +22,6 @@ async def page(request):
     return response
 
 
-PAGE = ("body", "bytes_sent", "header content-type", "header content-length")
 OF_ITS_OWN = Difference(
     "Starlette answers with a page of its own what its app raises, and raises it again",
     lambda answer: isinstance(answer.req.exception, AppError),

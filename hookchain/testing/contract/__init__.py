@@ -10,11 +10,12 @@ import pytest
 pytest.register_assert_rewrite(__name__)
 
 from .contract import Contract, Promises  # noqa: E402 - assertions of what is imported before would say nothing
-from .exchanges import Answer, Difference, Sent, Server  # noqa: E402
+from .exchanges import PAGE, Answer, Difference, Sent, Server, is_plain_page  # noqa: E402
 from .pages import AppError, Page, answer, asgi_app, wsgi_app  # noqa: E402
 from .places import ASGIPlace, Place, WSGIPlace  # noqa: E402
 
 __all__ = [
+    "PAGE",
     "ASGIPlace",
     "Answer",
     "AppError",
@@ -28,5 +29,6 @@ __all__ = [
     "WSGIPlace",
     "answer",
     "asgi_app",
+    "is_plain_page",
     "wsgi_app",
 ]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, Self, TypeAlias
 
-from werkzeug.datastructures import Headers
-
-from .exchanges import ENDINGS, Answer, Sent, check_values, values_here
+from .exchanges import ENDINGS, Answer, Sent, check_values, received, values_here
 from .own_loop import OwnLoop
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -20,9 +18,10 @@ _AT_ONCE = 200
 class ASGIServer:
     """Serves an application on an event loop of its own, one request after the other or many at once."""
 
-    def __init__(self, application: Callable[..., Awaitable[None]]) -> None:
-        """Keep the application."""
+    def __init__(self, application: Callable[..., Awaitable[None]], leaves: Collection[str] = ()) -> None:
+        """Keep the application, and the names of the context variables that it may leave changed."""
         self._application = application
+        self._leaves = leaves
         self._loop = OwnLoop()
         self._running: _Exchange | None = None
 
@@ -40,7 +39,7 @@ class ASGIServer:
         return self._loop.run(self._ask(sent))
 
     async def _ask(self, sent: Sent) -> Answer:
-        self._running = exchange = _Exchange(sent)
+        self._running = exchange = _Exchange(sent, self._leaves)
         return await exchange.run(self._application)
 
     def ask_all(self, requests: list[Sent]) -> list[Answer]:
@@ -52,7 +51,7 @@ class ASGIServer:
 
         async def ask(sent: Sent) -> Answer:
             async with gate:
-                return await _Exchange(sent).run(self._application)
+                return await _Exchange(sent, self._leaves).run(self._application)
 
         return await asyncio.gather(*map(ask, requests))
 
@@ -65,7 +64,8 @@ class ASGIServer:
 class _Exchange:
     """One request."""
 
-    def __init__(self, sent: Sent) -> None:
+    def __init__(self, sent: Sent, leaves: Collection[str]) -> None:
+        self._leaves = leaves
         self._sent = sent
         self._answer = Answer()
         environ = sent.environ()
@@ -75,7 +75,6 @@ class _Exchange:
         self._is_over = asyncio.Event()
         self._has_left = asyncio.Event()
         self._calls = 0
-        self._last = ""
         self._task: asyncio.Task[None] | None = None
 
     async def run(self, application: Callable[..., Awaitable[None]]) -> Answer:
@@ -85,13 +84,12 @@ class _Exchange:
                 await application(self._scope, self._receive, self._send)
             except ENDINGS as error:
                 self._answer.raised = error
-            check_values(before)
+            check_values(before, self._leaves)
 
         self._task = asyncio.create_task(serve())
         await self._task
         has_left = self._has_left.is_set() or isinstance(self._sent.refuses, OSError)
-        if self._answer.raised is None and not has_left:
-            assert self._last == "http.response.body", "the response was not completed"
+        self._answer.is_complete = self._is_over.is_set() or has_left or self._answer.raised is not None
         return self._answer
 
     def interrupt(self, how: str) -> None:
@@ -135,12 +133,12 @@ class _Exchange:
         for name, value in message["headers"]:
             assert type(name) is bytes, f"the header {name!r} is not bytes"
             assert type(value) is bytes, f"{name!r}: {value!r} is not bytes"
-            assert name == name.lower(), f"the header {name!r} is not in lower case"
             assert not re.search(rb"[\0\r\n]", name + value), f"{name!r}: {value!r} would break the response apart"
         if self._sent.refuses is not None:
             raise self._sent.refuses
         self._answer.status = message["status"]
-        self._answer.headers = Headers([(n.decode("latin-1"), v.decode("latin-1")) for n, v in message["headers"]])
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message["headers"]]
+        self._answer.headers = received(headers)
 
     def _take(self, message: Message) -> None:
         chunk = message.get("body", b"")
@@ -148,7 +146,6 @@ class _Exchange:
         if chunk:
             self._answer.chunks.append(chunk)
         if not message.get("more_body", False):
-            self._last = message["type"]
             self._is_over.set()
         if self._sent.leaves_after is not None and len(self._answer.body) >= self._sent.leaves_after:
             self._has_left.set()

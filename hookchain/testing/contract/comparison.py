@@ -22,11 +22,12 @@ def outcome(answer: Answer) -> dict[str, Any]:
         answer: what came back.
 
     Returns:
-        "status", "body", "raised", "header NAME" for each header, "line" (of the access log), "trace", and what
-        handlers see of the request, such as "bytes_sent" and "decided_by".
+        "status", "body", "raised", "is_complete", "header NAME" for each header, "line" (of the access log),
+        "trace", and what handlers see of the request, such as "bytes_sent" and "decided_by".
     """
     req = answer.req
     parts: dict[str, Any] = {"status": answer.status, "body": answer.body, "raised": type(answer.raised)}
+    parts["is_complete"] = answer.is_complete
     for name in sorted({name.lower() for name, _ in answer.headers}):
         parts[f"header {name}"] = answer.headers.getlist(name)
     parts["line"] = answer.line

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from werkzeug.datastructures import Headers
@@ -59,6 +60,7 @@ class Answer:
         status: the status; 0 where no response began.
         headers: the headers.
         chunks: the body, as it came.
+        is_complete: whether the response came to its end, as far as the client stayed and nothing was raised.
         raised: what the application raised to its server, or None.
         req: the record of the request as the access log saw it.
         line: its line in the access log.
@@ -67,6 +69,7 @@ class Answer:
     status: int = 0
     headers: Headers = field(default_factory=Headers)
     chunks: list[bytes] = field(default_factory=list[bytes])
+    is_complete: bool = True
     raised: BaseException | None = None
     req: Request = field(default_factory=make_request)
     line: str = ""
@@ -123,19 +126,36 @@ class Difference:
     parts: Collection[str]
 
 
+def received(headers: list[tuple[str, str]]) -> Headers:
+    """Return headers as a client has them: without white space around their values (RFC 9110, section 5.5)."""
+    return Headers([(name, value.strip(" \t")) for name, value in headers])
+
+
+PAGE = ("body", "bytes_sent", "header content-type", "header content-length")
+"""The parts of an outcome in which an error page differs that a framework has in place of the plain one."""
+
+
+def is_plain_page(answer: Answer) -> bool:
+    """Tell whether this is the page of an error that nobody else has made a page for."""
+    return answer.status >= HTTPStatus.BAD_REQUEST and answer.headers.get("Content-Type") == "text/html; charset=utf-8"
+
+
 def values_here() -> dict[contextvars.ContextVar[Any], Any]:
     """Return the context variables that have a value where this is called."""
     return dict(contextvars.copy_context().items())
 
 
-def check_values(before: Mapping[contextvars.ContextVar[Any], Any]) -> None:
+def check_values(before: Mapping[contextvars.ContextVar[Any], Any], leaves: Collection[str]) -> None:
     """Check that the context variables have the values that they had before.
+
+    Args:
+        before: the values.
+        leaves: names of variables that need not.
 
     Raises:
         AssertionError: a request has left a value behind.
     """
     now = values_here()
-    left = sorted(
-        variable.name for variable in now.keys() | before.keys() if now.get(variable) is not before.get(variable)
-    )
+    changed = [variable for variable in now.keys() | before.keys() if now.get(variable) is not before.get(variable)]
+    left = sorted({variable.name for variable in changed}.difference(leaves))
     assert not left, f"a request has left values in its server's context: {', '.join(left)}"

@@ -8,8 +8,8 @@ from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 
-_ROUNDS = 50
-"""Rounds of the loop in which a task that has been told to end has to end."""
+_PATIENCE = 5.0
+"""Seconds in which a task that has been told to end has to end."""
 
 
 class OwnLoop:
@@ -53,8 +53,7 @@ class OwnLoop:
         try:
             return await coroutine
         finally:
-            rounds = 0
-            while (left := self._tasks - {asyncio.current_task()}) and rounds < _ROUNDS:
-                rounds += 1
-                await asyncio.sleep(0)
+            deadline = self._loop.time() + _PATIENCE
+            while (left := self._tasks - {asyncio.current_task()}) and self._loop.time() < deadline:
+                await asyncio.wait(left, timeout=_PATIENCE)
             assert not left, f"a request has left tasks behind: {left}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Awaitable, Callable, Generator, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Generator, MutableMapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -30,7 +30,10 @@ class Place(abc.ABC):
         has_app: whether something stands behind the chain, and answers what ``answer`` says.
         has_loop: whether a request is a task on an event loop, which can be cancelled while it runs.
         endpoint: the name of the app's route, where the place has routes with names; else "".
+        hears_cancellation: whether a request on an event loop is told that its server has cancelled it.
+        hears_refusals: whether it is told that its server does not begin a response.
         shows_exceptions: whether ``debug=True`` lets an exception pass to the server.
+        leaves: names of context variables that the framework leaves changed in the context of its server.
         differences: where the place may differ from the others.
     """
 
@@ -38,7 +41,10 @@ class Place(abc.ABC):
     has_app: ClassVar[bool] = True
     has_loop: ClassVar[bool] = False
     endpoint: ClassVar[str] = ""
+    hears_cancellation: ClassVar[bool] = True
+    hears_refusals: ClassVar[bool] = True
     shows_exceptions: ClassVar[bool] = True
+    leaves: ClassVar[Collection[str]] = ()
     differences: ClassVar[tuple[Difference, ...]] = ()
 
     @abc.abstractmethod
@@ -64,7 +70,7 @@ class WSGIPlace(Place):
     @contextmanager
     def serving(self, chain: HookChain) -> Generator[Server]:
         """Serve the application."""
-        yield WSGIServer(self.application(chain))
+        yield WSGIServer(self.application(chain), self.leaves)
 
 
 class ASGIPlace(Place):
@@ -79,5 +85,5 @@ class ASGIPlace(Place):
     @contextmanager
     def serving(self, chain: HookChain) -> Generator[Server]:
         """Serve the application."""
-        with ASGIServer(self.application(chain)) as server:
+        with ASGIServer(self.application(chain), self.leaves) as server:
             yield server

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.datastructures import Headers
-
-from .exchanges import ENDINGS, Answer, Sent, check_values, values_here
+from .exchanges import ENDINGS, Answer, Sent, check_values, received, values_here
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -20,9 +19,10 @@ _THREADS = 16
 class WSGIServer:
     """Serves an application, one request after the other or many at once."""
 
-    def __init__(self, application: WSGIApplication) -> None:
-        """Keep the application."""
+    def __init__(self, application: WSGIApplication, leaves: Collection[str] = ()) -> None:
+        """Keep the application, and the names of the context variables that it may leave changed."""
         self._application = application
+        self._leaves = leaves
 
     def ask(self, sent: Sent) -> Answer:
         """Send a request."""
@@ -31,7 +31,7 @@ class WSGIServer:
             _Exchange(sent, answer).run(self._application)
         except ENDINGS as error:
             answer.raised = error
-        check_values(before)
+        check_values(before, self._leaves)
         return answer
 
     def ask_all(self, requests: list[Sent]) -> list[Answer]:
@@ -82,5 +82,5 @@ class _Exchange:
         if self._sent.refuses is not None:
             raise self._sent.refuses
         self._started = True
-        self._answer.status, self._answer.headers = int(status[:3]), Headers(headers)
+        self._answer.status, self._answer.headers = int(status[:3]), received(headers)
         return self._answer.chunks.append

@@ -171,6 +171,7 @@ class Finishing(Case):
         assert answer.ran == ["log True True", "cleanup"]
         assert source == "app" or answer.raised is None or isinstance(answer.raised, OSError)
 
+    @needs("hears_refusals")
     def test_a_server_that_refuses_the_response_ends_the_request(self) -> None:
         hooks = self.chain()
         hooks.content(lambda req: "content")
