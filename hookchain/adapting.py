@@ -14,7 +14,7 @@ from .delivery import Delivery
 from .dispatch import Steps
 from .dotted import import_dotted
 from .drivers import InCallersContext, InContext, adrive_to_end, drive, drive_to_end, thread_loop
-from .ending import in_background
+from .ending import in_background, wind_up
 from .exceptions import did_you_mean
 from .framework import Framework
 from .guards import guard_again
@@ -61,4 +61,5 @@ __all__ = [
     "in_background",
     "running_loop",
     "thread_loop",
+    "wind_up",
 ]

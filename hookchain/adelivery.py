@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterator, Sequence
 from contextvars import Context
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from werkzeug.wrappers import Response
 
@@ -20,8 +20,6 @@ from .request import Request
 from .responses import complete_length
 from .results import Raised
 from .threads import Threads
-
-T = TypeVar("T")
 
 _STOPS = (SEND, FINISH)
 
@@ -72,13 +70,15 @@ class AsyncDelivery:
     finishers run at once, and what is async as a task of the running loop, or on one of its own where none runs.
     """
 
+    _steps: Steps[None] | None = None
+
     def __init__(
         self, req: Request, response: Response, steps: Steps[None], threads: Threads, context: Context
     ) -> None:
         """Take a response that ``steps`` wants to be sent."""
         self._req = req
         self._response = response
-        self._steps: Steps[None] | None = steps
+        self._steps = steps
         self._threads = threads
         self.context = context
         self._length = complete_length(response)
@@ -160,8 +160,8 @@ class AsyncDelivery:
         self.complete(finish(steps, (step, args), self._threads))
 
     def taken_steps(self) -> Steps[None] | None:
-        """Take what is left to do, which then is nobody else's; None where somebody else has."""
-        steps, self._steps = self._steps, None
+        """Take what is left to do, which then is nobody else's; None where somebody else has, in whatever thread."""
+        steps: Steps[None] | None = vars(self).pop("_steps", None)
         return steps
 
     def _close_here(self) -> Raised | None:
@@ -187,7 +187,7 @@ class AsyncDelivery:
         self._started = True
         chunks = _achunks(self._response.response, self._threads)
         try:
-            while (chunk := await self._in_context(anext(chunks, None))) is not None:
+            while (chunk := await self._following(chunks)) is not None:
                 data = chunk.encode() if isinstance(chunk, str) else chunk
                 self._req.bytes_sent += len(data)
                 yield data
@@ -220,12 +220,12 @@ class AsyncDelivery:
         closed = await close(self._response, self._threads)
         await finish(steps, advance(steps, outcome or closed), self._threads)
 
-    async def _in_context(self, awaitable: Awaitable[T]) -> T:
+    async def _following(self, chunks: AsyncIterator[str | bytes]) -> str | bytes | None:
         # Whoever reads has a context of its own; the body has the request's.
-        async def wait() -> T:
-            return await awaitable
+        async def following() -> str | bytes | None:
+            return await anext(chunks, None)  # made here, as a task that is cancelled early never gets here
 
-        return await asyncio.get_running_loop().create_task(wait(), context=self.context)
+        return await asyncio.get_running_loop().create_task(following(), context=self.context)
 
 
 class AsyncResponse(Response):

@@ -25,6 +25,7 @@ from hookchain.adapting import (
     carry,
     in_background,
     running_loop,
+    wind_up,
 )
 
 T = TypeVar("T")
@@ -86,7 +87,11 @@ def wait_on_server_loop(awaitable: Awaitable[T], context: Context) -> T:
         rest = _served_by(AsyncToSync.executors.current, awaitable)
         return await asyncio.get_running_loop().create_task(rest, context=context)
 
-    return async_to_sync(run)()
+    try:
+        return async_to_sync(run)()
+    finally:
+        if isinstance(awaitable, Coroutine):
+            awaitable.close()  # it has ended, or was cancelled before it could begin
 
 
 async def _served_by(executor: Any, awaitable: Awaitable[T]) -> T:
@@ -127,6 +132,13 @@ class ServedBody(AsyncDelivery):
     """The body of a response under ASGI; Django may close it on the loop and in a thread, or forget to."""
 
     _task: asyncio.Task[Any] | None = None
+    _held: weakref.ref[HeldBody] | None = None
+
+    def held(self) -> HeldBody:
+        """Return what Django's response holds of it."""
+        held = HeldBody(self)
+        self._held = weakref.ref(held)
+        return held
 
     def close_with(self, task: asyncio.Task[Any]) -> None:
         """Finish the request when a task is over: Django closes no response that could not be sent."""
@@ -135,11 +147,20 @@ class ServedBody(AsyncDelivery):
         _latest.set(self)
 
     def _note_end(self, task: asyncio.Task[Any]) -> None:
+        self._task = None  # which holds the response
         error = None if task.cancelled() else task.exception()
         if isinstance(error, OSError) or task.cancelled():  # the server's send raises OSError where the client has left
             self.abandon()
         elif error is not None:
             self.fail(error)
+        else:
+            self.end_when_dropped()  # Django closes it now, unless the server has cancelled Django
+
+    def end_when_dropped(self) -> None:
+        """Finish the request when Django drops the response without having closed it."""
+        held = self._held and self._held()
+        if held is not None:
+            weakref.finalize(held, _drop, self, running_loop() or _loop_of_thread()).atexit = False
 
     def taken_steps(self) -> Steps[None] | None:
         """Take what is left to do, which then is nobody else's; None where somebody else has."""
@@ -157,8 +178,15 @@ class ServedBody(AsyncDelivery):
             in_background(self.afinish(steps, outcome), self.context)
 
     def complete(self, rest: Coroutine[Any, Any, None]) -> None:
-        """Run those of the last steps that are async."""
-        wait_on_server_loop(rest, self.context)
+        """Run those of the last steps that are async, in one go even if Django's closing is cancelled meanwhile."""
+
+        async def run() -> None:
+            served = _served_by(AsyncToSync.executors.current, rest)
+            cancelled = await wind_up(self._req, served, self.context)
+            if cancelled is not None:
+                raise cancelled
+
+        async_to_sync(run)()
 
 
 class HeldBody:
@@ -168,11 +196,6 @@ class HeldBody:
         """Hold a body; nothing that it refers to may refer to this."""
         self._body = body
 
-    def end_when_dropped(self) -> None:
-        """Finish the request when Django drops the response: in a thread, nothing else tells that a client has left."""
-        loop: asyncio.AbstractEventLoop | None = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
-        weakref.finalize(self, _drop, self._body, loop).atexit = False
-
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Give the body chunk by chunk."""
         async for chunk in self._body:
@@ -181,6 +204,10 @@ class HeldBody:
     def close(self) -> None:
         """Finish the request."""
         self._body.close()
+
+
+def _loop_of_thread() -> asyncio.AbstractEventLoop | None:
+    return getattr(SyncToAsync.threadlocal, "main_event_loop", None)
 
 
 def _drop(body: ServedBody, loop: asyncio.AbstractEventLoop | None) -> None:

@@ -32,7 +32,7 @@ from hookchain.adapting import (
 )
 
 from .answers import from_django, to_django, translate
-from .driving import HeldBody, InServersContext, Inside, SensitiveThreads, ServedBody
+from .driving import InServersContext, Inside, SensitiveThreads, ServedBody
 from .record import KEY, Record, prepare, record_of
 from .settings import load_chain, place_findings
 from .surroundings import Surroundings, taken_failure
@@ -91,10 +91,13 @@ class HookChainMiddleware:
             response = drive(steps, None, caller)
             body = Delivery(req, response, steps, caller)
         try:
-            return _handed_over(req, response, body)
+            sent = _handed_over(req, response, body)
         except BaseException as error:
             body.fail(error)
             raise
+        if isinstance(body, ServedBody):
+            body.end_when_dropped()  # in a thread, nothing else tells that a client has left
+        return sent
 
     async def _arespond(self, req: Record) -> HttpResponseBase:
         context = req.context = contextvars.copy_context()
@@ -164,9 +167,7 @@ def _answer(record: Record, made: HttpResponseBase) -> Response:
 
 
 def _handed_over(req: Record, response: Response, body: Delivery | ServedBody) -> HttpResponseBase:
-    held = HeldBody(body) if isinstance(body, ServedBody) else body
-    if isinstance(held, HeldBody) and not req.is_async:
-        held.end_when_dropped()
+    held = body.held() if isinstance(body, ServedBody) else body
     sent = to_django(response, held)
     sent.__dict__["_resource_closers"].append(held.close)
     close = req.native.close

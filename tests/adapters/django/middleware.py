@@ -60,6 +60,7 @@ def _found_off_the_loop():
 
 reads_the_body = _both(before=lambda request: request.body and None)
 fails = _both(before=_fail)
+fails_afterwards = _both(after=lambda request, response: _fail(request))
 saves = _both(after=lambda request, response: HttpResponse("saved") if response.status_code == 500 else response)
 replaces = _both(after=lambda request, response: HttpResponse("replaced"))
 names_a_user = _both(before=lambda request: setattr(request, "user", Somebody()))
@@ -78,3 +79,18 @@ def slow(get_response):
         return response
 
     return call
+
+
+@sync_and_async_middleware
+def fails_at_the_view(get_response):
+    """Raise where Django is about to call the view."""
+    middleware = reads_the_body(get_response)
+
+    def process_view(request, *_):
+        raise ZeroDivisionError("a middleware's")
+
+    async def aprocess_view(request, *_):
+        raise ZeroDivisionError("a middleware's")
+
+    middleware.process_view = aprocess_view if iscoroutinefunction(get_response) else process_view
+    return middleware

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+from types import SimpleNamespace
 
 import pytest
 from django.core.handlers.asgi import ASGIHandler
@@ -10,7 +12,7 @@ from django.core.signals import got_request_exception
 from django.http import StreamingHttpResponse
 from django.test import Client, RequestFactory
 
-from django_hookchain import HookChainMiddleware, middleware
+from django_hookchain import HookChainMiddleware, driving, middleware
 from hookchain.testing import make_request
 from tests.adapters.django.places import asgi_answer, by_asgi, by_asgi_in_threads, by_wsgi, project, scope_of
 from tests.asking import quiet
@@ -140,3 +142,23 @@ def test_a_lazy_user_that_can_not_be_awaited_is_found_in_a_thread(ask):
     hooks.log(lambda req: req.notes.update(user=str(req.user)))
     answer = ask(hooks, "/", before=("tests.adapters.django.middleware.names_a_user_lazily",))
     assert (answer.status, answer.req.notes["user"]) == (200, "somebody")
+
+
+def test_a_body_is_finished_by_whoever_drops_it_where_no_loop_is_left():
+    ended = []
+    body = SimpleNamespace(abandon=lambda: ended.append("here"))
+    loop = asyncio.new_event_loop()
+    loop.close()
+    driving._drop(body, None)
+    driving._drop(body, loop)
+    assert ended == ["here", "here"]
+
+
+def test_what_can_be_awaited_need_not_be_a_coroutine():
+    class Awaitable:
+        def __await__(self):
+            yield from asyncio.sleep(0).__await__()
+            return "done"
+
+    context = contextvars.copy_context()
+    assert driving.InServersContext(context).wait(Awaitable()) == "done"

@@ -182,10 +182,11 @@ def test_a_client_that_leaves_behind_a_slow_middleware_before_the_chain_gives_it
 
 
 @pytest.mark.parametrize("behind", [(), (SYNC,)], ids=["async", "in a thread"])
+@pytest.mark.parametrize("error", [ConnectionResetError, LookupError])
 @pytest.mark.parametrize(
     ("path", "message", "sent"), [("/", 0, 0), ("/", 1, 0), ("/stream", 2, 4), ("/async-stream", 2, 4)]
 )
-def test_a_server_that_refuses_to_send_gets_the_log_line_all_the_same(watched, path, message, sent, behind):
+def test_a_server_that_refuses_to_send_gets_the_log_line_all_the_same(watched, path, message, sent, error, behind):
     def forgotten_and_finished():
         gc.collect()  # in a thread, nobody but the response itself knows when it is dropped
         return "cleanup" in watched.seen
@@ -199,10 +200,10 @@ def test_a_server_that_refuses_to_send_gets_the_log_line_all_the_same(watched, p
 
         async def send(what):
             if len(taken) == message:
-                raise ConnectionResetError("nobody is there")
+                raise error("nobody is there")
             taken.append(what)
 
-        assert await failure(ClosingHandler()(scope_of(environ(path), path), receive, send)) is ConnectionResetError
+        assert await failure(ClosingHandler()(scope_of(environ(path), path), receive, send)) is error
         await until(forgotten_and_finished)
 
     with project(watched, behind=behind):
