@@ -242,10 +242,9 @@ class HookChain(Registry):
 
     def begin(self, req: Request) -> None:
         """Make a request this chain's; adapters call it before the cycle starts."""
-        plan = self.plan
         req.chain = self
-        req.selection = plan.select(req)
-        if self.debug or self.keeps_trace or any(signal.receivers for signal in signals.OBSERVING):
+        req.selection = (self._plan or self.plan).select(req)
+        if self.settings.debug or self.keeps_trace or signals.somebody_observes():
             req.trace = []
 
     def select(self, req: Request) -> Selection:

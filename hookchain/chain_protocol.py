@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.wrappers import Response
@@ -24,10 +25,21 @@ class Files(Protocol):
 
 
 class Writer(Protocol):
-    """What writes access log lines."""
+    """What writes access log lines: a step for drivers."""
 
-    def write(self, req: Any, /) -> None:
-        """Write one line."""
+    @property
+    def is_async(self) -> bool:
+        """Whether ``call`` returns an awaitable."""
+        ...
+
+    @property
+    def blocking(self) -> bool:
+        """Whether it has to be kept off an event loop."""
+        ...
+
+    @property
+    def call(self) -> Callable[[Any], None]:
+        """Write the line of a request."""
         ...
 
 

@@ -18,9 +18,9 @@ from werkzeug.wrappers import Response
 from . import signals
 from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
-from .finishing import finish, last_record
+from .finishing import finish, last_record, nothing_is_left
 from .framework import Framework
-from .leaving import CLOSE, complete, give_up, leave
+from .leaving import CLOSE, complete, give_up, leave, leave_plainly
 from .process import Ended, content, look_up, process, status_of_content
 from .redirects import follow, settle
 from .request import Request
@@ -41,6 +41,8 @@ FINISH = Function(Request.mark_finished, blocking=False)
 
 LEFT = "the framework, when its contexts were closed,"
 
+_RESPONSES = (Success, Response)
+
 MOST_SUBREQUESTS = 10
 """Subrequests inside one another that one request may make (httpd's LimitInternalRecursion)."""
 
@@ -56,9 +58,9 @@ def cycle(req: Request) -> Steps[None]:
             with ``debug=True`` every exception.
     """
     response = yield from _respond(req)
-    failed = (yield from _deliver(req, response)) if isinstance(response, Response) else response
+    failed = _failure(req, (yield SEND, (response,))) if isinstance(response, Response) else response
     yield FINISH, (req,)
-    serious = yield from finish(req)
+    serious = None if nothing_is_left(req) else (yield from finish(req))
     if failed is not None:
         raise failed
     if serious is not None:
@@ -67,13 +69,15 @@ def cycle(req: Request) -> Steps[None]:
 
 def _respond(req: Request) -> Steps[Response | BaseException]:
     """Return the response, or what has to be raised when everything is finished."""
-    response: Success | Response | BaseException
+    response: Outcome | Success
     try:
-        yield from told(signals.request_started, req)
-        outcome = yield from process(req)
-        record, response = yield from settle(req, outcome)
-        if not isinstance(response, BaseException):
-            response = yield from leave(req, record, response)
+        if signals.request_started.receivers:
+            yield from told(signals.request_started, req)
+        record, response = req, (yield from process(req))
+        if not isinstance(response, Success):
+            record, response = yield from settle(req, response)
+        if isinstance(response, _RESPONSES):
+            response = leave_plainly(req, record, response) or (yield from leave(req, record, response))
     except GeneratorExit:
         raise  # nobody drives this any more
     except BaseException as error:
@@ -113,10 +117,9 @@ def _unforeseen(req: Request, error: BaseException, who: str = "the request cycl
         return response
 
 
-def _deliver(req: Request, response: Response) -> Steps[BaseException | None]:
-    """Wait until the last byte is gone; returns what is more than a failure of the body."""
-    sent = yield SEND, (response,)
-    if not isinstance(sent, Raised):
+def _failure(req: Request, sent: Raised | None) -> BaseException | None:
+    """Note what became of the response on its way; returns what is more than a failure of the body."""
+    if sent is None:
         return None
     if isinstance(sent.error, Exception):
         outcome_of_exception(req, "the response's body", sent.error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Generator
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from blinker import NamedSignal
 from werkzeug.exceptions import HTTPException
@@ -23,13 +23,24 @@ from .phases import Phase
 from .plan import Choice
 from .request import Request, TraceEntry
 from .results import Outcome, Raised, UnusableAnswerError, full_response, outcome_of
-from .runs import Function, Run, Segment, Settled, Step, record_name, send
+from .runs import Function, Run, Settled, Step, record_name, send
 
 T = TypeVar("T")
+
+
+class Calls(Protocol):
+    """A step that calls several handlers."""
+
+    @property
+    def handlers(self) -> tuple[Handler, ...]:
+        """All of them, in order."""
+        ...
+
+
 Steps: TypeAlias = Generator[tuple[Step, tuple[Any, ...]], Any, T]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Success:
     """The cycle ended with OK, DONE or the app's answer: ``headers_out`` goes with this response."""
 
@@ -48,15 +59,20 @@ def run_phase(req: Request, phase: Phase) -> Steps[Settled]:
     Returns:
         The handler that did not let the request go on, with its answer; None where all did.
     """
-    choice = req.selection.runs[phase]
-    if choice.is_empty and "added_handlers" not in req.__dict__ and not _somebody_listens():
+    if is_idle(req, phase) and not somebody_listens():
         req.phase = phase  # what nobody registered costs nothing
         return None
     run = yield from asked(req, phase)
     return (yield from call_run(req, run))
 
 
-def _somebody_listens() -> bool:
+def is_idle(req: Request, phase: Phase) -> bool:
+    """Tell whether a phase has no handlers for a request, whatever conditions say."""
+    return req.selection.runs[phase].is_empty and "added_handlers" not in req.__dict__
+
+
+def somebody_listens() -> bool:
+    """Tell whether somebody wants to know when each phase begins and ends."""
     return bool(signals.phase_started.receivers or signals.phase_finished.receivers)
 
 
@@ -116,7 +132,11 @@ def sent(signal: NamedSignal, req: Request, **arguments: object) -> Steps[BaseEx
 
 
 def _call_all(req: Request, run: Run) -> Steps[Settled]:
-    settled = yield from call_segments(req, run)
+    settled = None
+    if req.called_already is run.phase:
+        req.called_already = None  # by a stretch, and once: should the phase ever run again, all of it does
+    else:
+        settled = yield from call_segments(req, run)
     if settled is None and "added_handlers" in req.__dict__:
         settled = yield from _call_added(req, run.phase)
     return settled
@@ -134,7 +154,7 @@ def call_segments(req: Request, run: Run) -> Steps[Settled]:
     return None
 
 
-def whose(segment: Segment, settled: Settled | Raised) -> Settled:
+def whose(segment: Calls, settled: Settled | Raised) -> Settled:
     """Tell which handler of a segment an answer is of; what a driver can't call at all fails as the first of them."""
     return (segment.handlers[0], settled) if isinstance(settled, Raised) else settled
 

@@ -11,7 +11,7 @@ import functools
 import threading
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from .cycle import SEND
 from .dispatch import Steps
@@ -21,19 +21,12 @@ from .leaving import CLOSE
 from .records import current
 from .request import Request
 from .results import Raised
-from .runs import Segment, Step
+from .runs import Function, Segment, Step
+from .stretches import Stretch
 from .threads import Threads, call_as_is, carry
 
 T = TypeVar("T")
 Pending = tuple[Step, tuple[Any, ...]]
-
-
-class Caller(Protocol):
-    """How a sync driver calls a step."""
-
-    def __call__(self, step: Step, args: tuple[Any, ...]) -> Any:
-        """Return what the step returns, or ``Raised``."""
-        ...
 
 
 class Finished(Exception):  # noqa: N818 - a way to end, not an error
@@ -56,13 +49,13 @@ def advance(steps: Steps[Any], answer: Any) -> Pending:
         raise Finished(stop.value) from None
 
 
-def drive(steps: Steps[Any], answer: Any, caller: Caller) -> Any:
+def drive(steps: Steps[Any], answer: Any, caller: Here) -> Any:
     """Call steps until they are over or want a response to be sent.
 
     Args:
         steps: a generator of steps.
         answer: what it is sent first; None to start it.
-        caller: calls each step.
+        caller: says where sync steps are called, and calls the async ones.
 
     Returns:
         The response to be sent.
@@ -70,10 +63,45 @@ def drive(steps: Steps[Any], answer: Any, caller: Caller) -> Any:
     Raises:
         Finished: the steps are over.
     """
-    step, args = advance(steps, answer)
-    while step is not SEND:
-        step, args = advance(steps, caller(step, args))
+    step, args = drive_on(steps, answer, caller)
+    if step is OVER:
+        raise Finished(args[0])
     return args[0]
+
+
+def drive_on(steps: Steps[Any], answer: Any, caller: Here) -> Pending:
+    """Call steps like ``drive``; returns SEND with a response, or OVER with what they returned."""
+    step, args = caller.run(go_on, steps, answer)
+    while step.is_async:
+        step, args = caller.run(go_on, steps, caller.call_async(step, args))
+    return step, args
+
+
+def go_on(steps: Steps[Any], answer: Any) -> Pending:
+    """Give the steps an answer, and call them as long as they are sync.
+
+    Returns:
+        The first that is async, or the one at which a response is to be sent; OVER with what they returned.
+    """
+    send = steps.send
+    try:
+        step, args = send(answer)
+        while step is not SEND and not step.is_async:
+            try:
+                answer = step.call(*args)
+            except BaseException as error:
+                answer = Raised(error)
+            step, args = send(answer)
+    except StopIteration as stop:
+        return OVER, (stop.value,)
+    return step, args
+
+
+def _over(value: Any) -> None:
+    """Stand for the end of the steps."""
+
+
+OVER = Function(_over)
 
 
 def call_here(step: Step, args: tuple[Any, ...]) -> Any:
@@ -86,7 +114,13 @@ def call_here(step: Step, args: tuple[Any, ...]) -> Any:
 
 def async_met(step: Step) -> AsyncHandlerError:
     """Return the error of a sync call that met an async step."""
-    handler = step.handlers[0] if isinstance(step, Segment) else step.handler if isinstance(step, SecondHalf) else step
+    handler = (
+        step.handlers[0]
+        if isinstance(step, Segment | Stretch)
+        else step.handler
+        if isinstance(step, SecondHalf)
+        else step
+    )
     message = "it is async, and this call is not: use 'await chain.ahandle(req)' or 'await req.alookup(uri)'"
     if isinstance(handler, Handler):
         return AsyncHandlerError(message, handler=handler.name, phase=handler.phase, origin=handler.origin)
@@ -133,14 +167,15 @@ class Here:
         async_met: the error of the first step that failed so.
     """
 
-    def __init__(self) -> None:
-        """Nothing async has been met."""
-        self.async_met: AsyncHandlerError | None = None
+    async_met: AsyncHandlerError | None = None
 
-    def __call__(self, step: Step, args: tuple[Any, ...]) -> Any:
-        """Call a step, where the caller is."""
-        if not step.is_async:
-            return call_here(step, args)
+    def run(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function where sync steps are called."""
+        return function(*args)
+
+    def call_async(self, step: Step, args: tuple[Any, ...]) -> Any:
+        """Fail, as the caller is sync."""
+        del args
         self.async_met = self.async_met or async_met(step)
         return Raised(self.async_met)
 
@@ -155,16 +190,13 @@ class InContext(Here):
 
     def __init__(self, context: Context, *, uses_loop: bool) -> None:
         """Keep the request's context."""
-        super().__init__()
         self.context = context
         self.uses_loop = uses_loop
 
-    def __call__(self, step: Step, args: tuple[Any, ...]) -> Any:
-        """Call a step; an async one is run to its end, or fails."""
-        if not step.is_async:
-            return self.run(call_here, step, args)
+    def call_async(self, step: Step, args: tuple[Any, ...]) -> Any:
+        """Run a step to its end, or fail."""
         if not self.uses_loop:
-            return super().__call__(step, args)
+            return super().call_async(step, args)
         try:
             return self.wait(_awaited(step, args))
         except BaseException as error:

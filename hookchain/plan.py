@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from . import paths
 from .declarations import ERROR_STATUSES, ErrorDocument, Filter, Kind
@@ -18,6 +18,8 @@ from .scopes import canonical_host
 from .tree import Entry, Node, Tree
 
 T = TypeVar("T")
+Key: TypeAlias = str | tuple[str, str, str | None]
+"""A path, with method and host where sections go by those."""
 
 GUARDING: tuple[Kind, ...] = (Phase.AUTHEN, Phase.AUTHZ)
 _EARLY: tuple[Kind, ...] = (Phase.POST_READ_REQUEST, Phase.TRANS, Phase.MAP_TO_STORAGE)
@@ -35,9 +37,10 @@ class Choice(Generic[T]):
     Attributes:
         fixed: the value where no condition holds; the value as such where there are none.
         conditional: the nodes whose conditions decide.
+        is_empty: whether nothing is called, whatever the conditions say.
     """
 
-    __slots__ = ("_build", "_nodes", "_variants", "conditional", "fixed")
+    __slots__ = ("_build", "_nodes", "_variants", "conditional", "fixed", "is_empty")
 
     is_async = False
     blocking = True
@@ -58,11 +61,7 @@ class Choice(Generic[T]):
         self.conditional = tuple(node for node in self._nodes if node.conditions)
         self._variants: dict[tuple[bool, ...], T] = {}
         self.fixed = self._variant((False,) * len(self.conditional))
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is called, whatever the conditions say."""
-        return not self.conditional and not self.fixed
+        self.is_empty = not self.conditional and not self.fixed
 
     def _variant(self, holding: tuple[bool, ...]) -> T:
         variant = self._variants.get(holding)
@@ -110,6 +109,7 @@ class Selection:
     Attributes:
         nodes: the nodes, outermost first.
         runs: for each phase what is called.
+        finishes_nothing: whether neither LOG nor CLEANUP has handlers.
         guard: how requests are guarded.
         sections: the nodes that are sections; a handler's own location is one where the handler is a guard.
         documents: the error documents, innermost first.
@@ -117,6 +117,7 @@ class Selection:
         input_filters: likewise.
         uses_hosts: whether any section of the chain goes by host.
         other_methods: methods of content handlers for the same path that do not take this method.
+        routes: what the cycle has found out about all requests that it is for.
     """
 
     def __init__(self, plan: Plan, nodes: Sequence[Node], other_methods: frozenset[str]) -> None:
@@ -125,12 +126,14 @@ class Selection:
         self.other_methods = other_methods
         self.uses_hosts = plan.uses_hosts
         self.runs: Mapping[Phase, Choice[Run]] = {phase: self._run_choice(plan, phase) for phase in Phase}
+        self.finishes_nothing = self.runs[Phase.LOG].is_empty and self.runs[Phase.CLEANUP].is_empty
         self.guard = Choice(nodes, has_say_in_guards, plan.guard_of)
         self.sections = Choice(nodes, _is_section, lambda nodes: tuple(filter(_is_section, nodes)))
         self.documents = Choice(nodes, lambda node: bool(node.error_documents), _documents_of)
         self.output_filters = self._filter_choice(plan, Filter.OUTPUT)
         self.input_filters = self._filter_choice(plan, Filter.INPUT)
         self._options = Choice(nodes, lambda node: bool(node.options.options), _options_of)
+        self.routes: dict[Any, Any] = {}
 
     def _run_choice(self, plan: Plan, phase: Phase) -> Choice[Run]:
         return Choice(
@@ -205,18 +208,19 @@ class Plan:
         self.uses_hosts = any(node.scope.hosts is not None for node in tree.nodes)
         self._uses_methods = any(node.scope.methods is not None for node in tree.nodes)
         self._has_patterns = any(node.scope.pattern is not None for node in tree.nodes)
+        self._uses_more_than_paths = self.uses_hosts or self._uses_methods
         self._selections: dict[tuple[tuple[Node, ...], frozenset[str]], Selection] = {}
-        self._remembered: dict[tuple[str, str | None, str | None], Selection] = {}
+        self._remembered: dict[Key, Selection] = {}
 
     def select(self, req: Request) -> Selection:
         """Find what applies to a request's path, method and host, and set its ``path_params``."""
         path, method = req.path, req.method
-        host = self.host_of(req)
-        key = (path, method if self._uses_methods else None, host)
+        host = self.host_of(req) if self.uses_hosts else None
+        key = (path, method, host) if self._uses_more_than_paths else path
         selection = self._remembered.get(key)
         if selection is None:
             selection = self.find(path, method, host)
-            self._remember(key, selection)
+            self._remember(key, path, selection)
         if self._has_patterns:
             params: dict[str, str] = {}
             for node in selection.nodes:
@@ -231,8 +235,8 @@ class Plan:
         hosts = req.headers.getlist("Host")
         return canonical_host(hosts[0]) if len(hosts) == 1 else None
 
-    def _remember(self, key: tuple[str, str | None, str | None], selection: Selection) -> None:
-        if len(key[0]) > _LONGEST_REMEMBERED:
+    def _remember(self, key: Key, path: str, selection: Selection) -> None:
+        if len(path) > _LONGEST_REMEMBERED:
             return
         if len(self._remembered) >= _REMEMBERED_PATHS:
             self._remembered = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.response import Response as SansIOResponse
@@ -20,11 +20,14 @@ from .file_response import FileResponse
 from .guards import guards
 from .handlers import Handler
 from .phases import Phase
+from .plain_response import PlainResponse
 from .request import Request
 from .responses import set_status
-from .results import DONE, OK, Outcome, Raised, body_response
+from .results import DONE, FIRST_STATUS, OK, TEXT, Outcome, Raised, body_response
 from .runs import Function
 from .scopes import canonical_host
+from .straight import Stop
+from .stretches import STEP_OF, Checks, Route, Stretch, may_go_ahead, route_of
 
 Ended: TypeAlias = Outcome | Success | None
 
@@ -37,6 +40,7 @@ TRACE = "hookchain.process.trace"
 NOTHING_THERE = "hookchain.process.not_found"
 TOO_LARGE = "hookchain.process.max_body"
 
+_WITH_STATUS = (SansIOResponse, tuple)
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # spares them the search
@@ -45,12 +49,44 @@ _LENGTH = re.compile(r"[0-9]{1,18}\Z")
 
 
 def process(req: Request) -> Steps[Outcome | Success]:
-    """Run all phases that make a response."""
-    for step in _ALL if req.main is None else _ALL_OF_SUBREQUEST:
-        ended = yield from step(req)
+    """Run all phases that make a response: in stretches as far as nothing has to be decided, else phase by phase."""
+    route = route_of(req, CHECKS) if may_go_ahead(req) else _PHASE_BY_PHASE
+    step, last = 0, len(_ALL)
+    ended: Ended
+    while step < last:
+        stretch = None if req.is_altered else route[step]
+        if stretch is None:
+            ended, step = (yield from _ALL[step](req)), step + 1
+        else:
+            settled = stretch.call(req) if stretch.is_pure else (yield stretch, (req,))
+            if settled is None:
+                step = stretch.end
+                continue
+            ended, step = _ended_in(req, stretch, settled)
         if ended is not None:
             return _done(req) if ended is DONE else ended
-    return (yield from content(req))
+    return (yield from _fall_back(req))
+
+
+def _broken_off(stretch: Stretch, settled: Any) -> tuple[Any, Any]:
+    # What a driver can't call at all fails as the first of the handlers.
+    return (stretch.handlers[0], settled) if isinstance(settled, Raised) else settled
+
+
+def _ended_in(req: Request, stretch: Stretch, settled: Any) -> tuple[Ended, int]:
+    """Return what it means that a stretch was broken off, and the step to go on with where that is nothing."""
+    who, answer = _broken_off(stretch, settled)
+    if who is Stop.CHECKED:
+        return answer, 0
+    if who is Stop.ALTERED:
+        req.called_already, req.is_altered = req.phase, True
+        return None, STEP_OF[req.phase]
+    req.phase = who.phase
+    if who.phase is Phase.CONTENT:
+        return content_outcome(req, (who, answer)), 0
+    if answer is OK:  # it has settled its phase, and altered the request
+        return _refused_path(req), STEP_OF[who.phase] + 1
+    return conclude(req, who.phase, (who, answer)), 0
 
 
 def look_up(req: Request) -> Steps[Ended]:
@@ -80,6 +116,13 @@ def _post_read_request(req: Request) -> Steps[Ended]:
     settled = yield from run_phase(req, Phase.POST_READ_REQUEST)
     if settled is not None:
         return conclude(req, Phase.POST_READ_REQUEST, settled)
+    return _refused(req)
+
+
+def _refused(req: Request) -> Ended:
+    """Refuse what no phase should see; asked behind POST_READ_REQUEST, whose handlers may set it right."""
+    if req.path_error is None and req.method in _KNOWN_METHODS and not req.has_body and not req.selection.uses_hosts:
+        return None
     return _refused_path(req) or _refused_method(req) or _refused_length(req) or _refused_host(req)
 
 
@@ -145,12 +188,20 @@ def _map_to_storage(req: Request) -> Steps[Ended]:
     settled = yield from run_phase(req, Phase.MAP_TO_STORAGE)
     if settled is not None:
         return None if settled[1] is OK else conclude(req, Phase.MAP_TO_STORAGE, settled)
+    answered = _answered(req)
+    if answered is not None:
+        return answered
+    if req.chain.files is not None:
+        return (yield from _default(req, req.chain.files.map_to_storage))
+    return None
+
+
+def _answered(req: Request) -> Ended:
+    """Answer what asks for no path; asked behind MAP_TO_STORAGE."""
     if req.path == "*":
         return DONE
     if req.method == "TRACE" and not (req.chain.trace_method and req.app is not None):
         return _trace(req)
-    if req.chain.files is not None:
-        return (yield from _default(req, req.chain.files.map_to_storage))
     return None
 
 
@@ -176,6 +227,8 @@ def _enter(req: Request) -> Steps[Ended]:
 
 
 def _header_parser(req: Request) -> Steps[Ended]:
+    if req.main is not None:
+        return None  # an internal redirect inside a subrequest (ap_process_request_internal asks for r->main)
     settled = yield from run_phase(req, Phase.HEADER_PARSER)
     return None if settled is None else conclude(req, Phase.HEADER_PARSER, settled)
 
@@ -214,14 +267,21 @@ def _shake_hands(req: Request) -> Steps[Outcome | Success]:
 
 def content_outcome(req: Request, settled: tuple[Handler, object]) -> Outcome | Success:
     """Turn what a content handler or an error document's handler answered into an outcome."""
-    settled = settled[0], translated(req, settled[1])
+    handler, answer = settled
+    if isinstance(answer, TEXT):  # what else an answer can mean need not be asked
+        req.decided_by = handler.name
+        response = PlainResponse(answer if isinstance(answer, bytes) else answer.encode())
+        if req.status != FIRST_STATUS:
+            set_status(response, req)
+        return Success(response)
+    settled = handler, translated(req, answer)
     outcome = conclude(req, Phase.CONTENT, settled, with_body=True)
     if outcome is OK or outcome is DONE:
         return _done(req)
     answer = settled[1]
     if not isinstance(outcome, Response) or isinstance(answer, Raised):
         return outcome
-    if not isinstance(answer, SansIOResponse | tuple):
+    if not isinstance(answer, _WITH_STATUS):
         set_status(outcome, req)  # a bare body says nothing of its status
     return Success(outcome)
 
@@ -251,7 +311,8 @@ def _send_file(req: Request, handler: Handler) -> Steps[Outcome | Success]:
 
 def _ask_app(req: Request, app: Handler) -> Steps[Outcome | Success]:
     req.phase = Phase.CONTENT
-    limit, length = req.chain.max_body, req.content_length
+    limit = req.chain.max_body
+    length = req.content_length if limit is not None and req.has_body else None
     if limit is not None and length is not None and length > limit:
         req.decided_by = TOO_LARGE
         return RequestEntityTooLarge()
@@ -289,7 +350,7 @@ def _nothing_there(req: Request) -> int:
 
 
 _LOOKUP: tuple[Callable[[Request], Steps[Ended]], ...] = (_trans, _map_to_storage, _enter, guards, _type, _fixup)
-_ALL: tuple[Callable[[Request], Steps[Ended]], ...] = (
+_ALL: tuple[Callable[[Request], Steps[Ended | Success]], ...] = (
     _post_read_request,
     _trans,
     _map_to_storage,
@@ -298,6 +359,10 @@ _ALL: tuple[Callable[[Request], Steps[Ended]], ...] = (
     guards,
     _type,
     _fixup,
+    content,
 )
-# What an internal redirect inside a subrequest runs (httpd's ap_process_request_internal asks for r->main).
-_ALL_OF_SUBREQUEST = tuple(step for step in _ALL if step is not _header_parser)
+"""The steps of the cycle; ``stretches.PHASES`` says which phase each of them is."""
+
+_PHASE_BY_PHASE: Route = (None,) * len(_ALL)
+CHECKS: Checks = {Phase.POST_READ_REQUEST: _refused, Phase.MAP_TO_STORAGE: _answered}
+"""What is asked of a request behind the handlers of a phase."""

@@ -13,6 +13,7 @@ from .handlers import Handler
 from .phases import Phase, Policy
 from .request import Request, TraceEntry
 from .results import DECLINED, OK, Raised
+from .straight import OnOk, Part, caller_of
 
 Settled: TypeAlias = tuple[Handler, object] | None
 """The handler that ended a run and its answer, or ``Raised``; None where all let the request go on."""
@@ -51,41 +52,28 @@ class Function:
 
 
 class Segment:
-    """Neighbouring handlers that are all sync or all async."""
+    """Handlers that are all sync or all async, called at once."""
 
-    __slots__ = ("blocking", "call", "handlers", "is_async", "runs_all")
+    __slots__ = ("_is_observed", "blocking", "call", "handlers", "is_async", "runs_all")
 
     def __init__(self, handlers: Sequence[Handler], *, runs_all: bool, observed: bool = False) -> None:
         """Choose how they are called; observed ones leave a trace and are timed."""
+        self._is_observed = observed
         self.handlers = tuple(handlers)
         self.runs_all = runs_all
         self.is_async = self.handlers[0].is_async
         self.blocking = any(handler.blocking for handler in self.handlers)
-        plain: Callable[..., Any] = self._acall if self.is_async else self._call
         watched: Callable[..., Any] = self._acall_observed if self.is_async else self._call_observed
-        self.call = watched if observed else plain
+        self.call = watched if observed else self._straight()
 
-    def _call(self, req: Request) -> Settled:
-        goes_on = OK if self.runs_all else DECLINED
-        for handler in self.handlers:
-            try:
-                answer = handler.call(req)
-            except BaseException as error:
-                return handler, Raised(error)
-            if answer is not None and answer is not DECLINED and answer is not goes_on:
-                return handler, answer
-        return None
+    def _straight(self) -> Callable[..., Any]:
+        on_ok = OnOk.GOES_ON if self.runs_all else OnOk.SETTLES
+        return caller_of([Part(handlers=self.handlers, on_ok=on_ok)], is_async=self.is_async)
 
-    async def _acall(self, req: Request) -> Settled:
-        goes_on = OK if self.runs_all else DECLINED
-        for handler in self.handlers:
-            try:
-                answer = await handler.call(req)
-            except BaseException as error:
-                return handler, Raised(error)
-            if answer is not None and answer is not DECLINED and answer is not goes_on:
-                return handler, answer
-        return None
+    def behind(self, handler: Handler) -> tuple[Segment, ...]:
+        """Return the segment of the handlers behind one that has broken the call off; none where it was the last."""
+        rest = self.handlers[self.handlers.index(handler) + 1 :]
+        return (Segment(rest, runs_all=self.runs_all, observed=self._is_observed),) if rest else ()
 
     def _call_observed(self, req: Request) -> Settled:
         for handler in self.handlers:
@@ -140,7 +128,7 @@ class Run:
         return bool(self.handlers)
 
     def one_by_one(self, *, observed: bool) -> tuple[Segment, ...]:
-        """Return a segment for each handler, for phases in which one may not stop the others."""
+        """Return a segment for each handler, for requests whose body each of them finds at its beginning."""
         if not self.handlers:
             return ()
         runs_all = self.phase.policy is not Policy.RUN_FIRST

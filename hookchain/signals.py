@@ -1,4 +1,4 @@
-"""The six signals, and nothing else: watch a chain at work without taking part.
+"""The six signals: watch a chain at work without taking part.
 
 Each is sent with the chain as sender. Nothing is computed for a signal that nobody listens to, and nothing that a
 receiver does changes the request: its exceptions are logged.
@@ -25,3 +25,14 @@ request_finished = _signals.signal("request-finished")
 
 OBSERVING = (request_started, phase_started, phase_finished, handler_called, request_finished)
 """While one of these has a receiver, requests keep a trace."""
+
+
+def somebody_observes() -> bool:
+    """Tell whether one of these has a receiver."""
+    return bool(
+        request_started.receivers
+        or phase_started.receivers
+        or phase_finished.receivers
+        or handler_called.receivers
+        or request_finished.receivers
+    )

@@ -1,0 +1,167 @@
+"""Straight-line code that calls handlers one after the other, made once for each number of handlers and phases.
+
+A loop would cost as much as the handlers' own calls. So the calls are written out, in a function that is compiled from
+text when a chain first needs one of its shape, and that all plans of this shape share: what differs is which handlers
+it is closed over. The text is what a person would write; tracebacks show its lines.
+"""
+
+from __future__ import annotations
+
+import enum
+import linecache
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from . import signals
+from .results import DECLINED, OK, Raised
+
+if TYPE_CHECKING:
+    from .handlers import Handler
+    from .request import Request
+
+
+class OnOk(enum.Enum):
+    """What OK does in a phase."""
+
+    GOES_ON = "the next handler is called"
+    ENDS_PHASE = "the next phase is begun"
+    SETTLES = "it is an answer like any other"
+
+
+class Part(NamedTuple):
+    """What is called in one phase.
+
+    Attributes:
+        notes: attributes of the request and what they are set to before.
+        handlers: in order.
+        on_ok: what their OK does.
+        check: called with the request behind them, unless one ended the phase; what it returns, unless None, ends the
+            call.
+        may_alter: whether to stop behind the handlers where they altered what is to be called.
+    """
+
+    notes: tuple[tuple[str, object], ...] = ()
+    handlers: tuple[Handler, ...] = ()
+    on_ok: OnOk = OnOk.GOES_ON
+    check: Callable[[Request], Any] | None = None
+    may_alter: bool = False
+
+
+class _Shape(NamedTuple):
+    """All that the text of a part depends on."""
+
+    notes: tuple[str, ...]
+    calls: int
+    on_ok: OnOk
+    has_check: bool
+    may_alter: bool
+
+
+Shapes: TypeAlias = tuple[_Shape, ...]
+
+
+class Stop(enum.Enum):
+    """What ended a call in place of a handler."""
+
+    CHECKED = "the check of a part did; its verdict goes with this"
+    ALTERED = "a handler altered what is to be called from here on, or who is told of it"
+
+
+_RECEIVERS = {
+    "tell_handlers": signals.handler_called.receivers,
+    "tell_starts": signals.phase_started.receivers,
+    "tell_ends": signals.phase_finished.receivers,
+}
+"""Whoever connects to one of these signals during a request is told from the next phase on."""
+
+_WHATEVER_IT_IS = "answer is not None and answer is not DECLINED"
+_KEEPS = {
+    OnOk.GOES_ON: "answer is not None and answer is not OK and answer is not DECLINED",
+    OnOk.ENDS_PHASE: _WHATEVER_IT_IS,
+    OnOk.SETTLES: _WHATEVER_IT_IS,
+}
+
+
+def caller_of(parts: Sequence[Part], *, is_async: bool) -> Callable[[Request], Any]:
+    """Return a function that calls the handlers of some parts with a request.
+
+    Args:
+        parts: in order.
+        is_async: whether all handlers are; then so is the function.
+
+    Returns:
+        The function. It returns None where every handler let the request go on, else who ended it and the answer: a
+        Handler and what it answered or ``Raised``, or a ``Stop``.
+    """
+    shapes = tuple(
+        _Shape(
+            tuple(name for name, _ in part.notes),
+            len(part.handlers),
+            part.on_ok,
+            part.check is not None,
+            part.may_alter,
+        )
+        for part in parts
+    )
+    values: list[Any] = []
+    for part in parts:
+        values += [value for _, value in part.notes]
+        values += [value for handler in part.handlers for value in (handler, handler.call)]
+        values += [part.check] if part.check is not None else []
+    caller: Callable[[Request], Any] = _factory(shapes, is_async=is_async)(*values)
+    return caller
+
+
+@lru_cache(maxsize=512)
+def _factory(shapes: Shapes, *, is_async: bool) -> Callable[..., Any]:
+    """Return a function that is given phases, handlers and checks in order, and makes the caller."""
+    text = source(shapes, is_async=is_async)
+    name = f"<hookchain calls {hash((shapes, is_async)):x}>"
+    space: dict[str, Any] = {"OK": OK, "DECLINED": DECLINED, "Raised": Raised, "Stop": Stop, **_RECEIVERS}
+    exec(compile(text, name, "exec"), space)
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    factory: Callable[..., Any] = space["make"]
+    return factory
+
+
+def source(shapes: Shapes, *, is_async: bool) -> str:
+    """Return the text of a factory."""
+    names: list[str] = []
+    lines = [line for number, shape in enumerate(shapes) for line in _part(number, shape, names, is_async=is_async)]
+    head = "async def call(req):" if is_async else "def call(req):"
+    return "\n".join(
+        [f"def make({', '.join(names)}):", f"    {head}", *lines, "        return None", "    return call", ""]
+    )
+
+
+def _part(number: int, shape: _Shape, names: list[str], *, is_async: bool) -> list[str]:
+    lines: list[str] = []
+    for name in shape.notes:
+        names.append(f"{name}{number}")
+        lines.append(f"req.{name} = {name}{number}")
+    calls = [
+        line for place in range(shape.calls) for line in _call(f"{number}_{place}", shape, names, is_async=is_async)
+    ]
+    if shape.may_alter and shape.calls:
+        calls += ["if req.is_altered or tell_handlers or tell_starts or tell_ends:", "    return Stop.ALTERED, None"]
+    if shape.has_check:
+        names.append(f"check{number}")
+        calls += [f"answer = check{number}(req)", "if answer is not None:", "    return Stop.CHECKED, answer"]
+    if shape.on_ok is OnOk.ENDS_PHASE and shape.calls:
+        calls = ["while True:", *(f"    {line}" for line in (*calls, "break"))]
+    return [f"        {line}" for line in (*lines, *calls)]
+
+
+def _call(place: str, shape: _Shape, names: list[str], *, is_async: bool) -> list[str]:
+    names += [f"handler{place}", f"call{place}"]
+    ends_phase = "if answer is OK and not req.is_altered:" if shape.may_alter else "if answer is OK:"
+    return [
+        "try:",
+        f"    answer = {'await ' if is_async else ''}call{place}(req)",
+        "except BaseException as error:",
+        f"    return handler{place}, Raised(error)",
+        f"if {_KEEPS[shape.on_ok]}:",
+        *([f"    {ends_phase}", "        break"] if shape.on_ok is OnOk.ENDS_PHASE else []),
+        f"    return handler{place}, answer",
+    ]

@@ -1,0 +1,157 @@
+"""Stretches: neighbouring phases between which nothing has to be decided are called as one.
+
+Which phases these are is known when it is known which sections apply: a phase without handlers, without a default and
+without conditions needs nothing at all. The cycle goes phase by phase where more is to be done: where the request is
+guarded, where a condition has to be asked, where somebody watches or where the body is to be rewound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from .dispatch import is_observed, somebody_listens
+from .phases import Phase, Policy
+from .straight import OnOk, Part, caller_of
+
+if TYPE_CHECKING:
+    from .chain_protocol import Files
+    from .handlers import Handler
+    from .plan import Selection
+    from .request import Request
+
+Check: TypeAlias = "Callable[[Request], Any]"
+Checks: TypeAlias = Mapping[Phase, Check]
+Route: TypeAlias = "tuple[Stretch | None, ...]"
+"""For each step of the cycle the stretch that begins there; None where the step is taken by itself."""
+
+PHASES: tuple[Phase | None, ...] = (
+    Phase.POST_READ_REQUEST,
+    Phase.TRANS,
+    Phase.MAP_TO_STORAGE,
+    None,  # the framework looks for the route
+    Phase.HEADER_PARSER,
+    Phase.ACCESS,
+    Phase.TYPE,
+    Phase.FIXUP,
+    Phase.CONTENT,
+)
+"""The phase of each step of the cycle; ACCESS stands for all three that guard."""
+
+STEP_OF = {phase: step for step, phase in enumerate(PHASES)}
+
+
+class Stretch:
+    """Steps of the cycle that are called as one.
+
+    Attributes:
+        handlers: all that are called.
+        end: the step behind the last of them.
+        is_pure: whether none is called that is not the library's own, so that it needs no driver.
+    """
+
+    __slots__ = ("blocking", "call", "end", "handlers", "is_async", "is_pure")
+
+    def __init__(self, parts: list[Part], end: int) -> None:
+        """Put the parts together."""
+        self.handlers: tuple[Handler, ...] = tuple(handler for part in parts for handler in part.handlers)
+        self.end = end
+        self.is_pure = not self.handlers
+        self.is_async = any(handler.is_async for handler in self.handlers)
+        self.blocking = any(handler.blocking for handler in self.handlers)
+        self.call = caller_of(parts, is_async=self.is_async)
+
+
+def may_go_ahead(req: Request) -> bool:
+    """Tell whether stretches may be called for a request, as far as that depends on the request."""
+    return (
+        req.main is None
+        and req.prev is None
+        and not (req.has_body or req.is_altered or req.is_handshake)
+        and not (is_observed(req) or somebody_listens())
+    )
+
+
+def route_of(req: Request, checks: Checks) -> Route:
+    """Return the stretches for a request, made once for each set of sections.
+
+    Args:
+        req: the request.
+        checks: what is asked of a request behind the handlers of a phase.
+    """
+    has_framework = req.framework is not None
+    route = req.selection.routes.get(has_framework)
+    if route is None:
+        parts = [_parts(req, phase, checks) for phase in PHASES]
+        route = req.selection.routes[has_framework] = _route(parts)
+    return route
+
+
+def _route(parts: Sequence[list[Part] | None]) -> Route:
+    route: list[Stretch | None] = [None] * len(parts)
+    step = 0
+    while step < len(parts):
+        route[step] = stretch = _stretch_from(step, parts)
+        step = step + 1 if stretch is None else stretch.end
+    return tuple(route)
+
+
+def _stretch_from(step: int, parts: Sequence[list[Part] | None]) -> Stretch | None:
+    together: list[Part] = []
+    end = step
+    for some in parts[step:]:
+        if some is None or len(_kinds([*together, *some])) > 1:
+            break
+        together += some
+        end += 1
+    return Stretch(together, end) if end > step else None
+
+
+def _kinds(parts: Iterable[Part]) -> set[tuple[bool, bool]]:
+    return {(handler.is_async, handler.blocking) for part in parts for handler in part.handlers}
+
+
+def _parts(req: Request, phase: Phase | None, checks: Checks) -> list[Part] | None:
+    """Return what is called at a step; None where there is something to decide."""
+    if phase is None:
+        return [] if req.framework is None else None
+    choice = req.selection.runs[phase]
+    if choice.conditional or (phase is Phase.ACCESS and not _is_open(req.selection)):
+        return None
+    handlers, default = choice.fixed.handlers, _default(req.chain.files, phase)
+    if handlers and default and phase is not Phase.TYPE:
+        return None  # whether the default is wanted depends on what the handlers did
+    parts = list(_written_out(phase, handlers, default, checks.get(phase)))
+    return None if len(_kinds(parts)) > 1 else parts
+
+
+def _written_out(
+    phase: Phase, handlers: tuple[Handler, ...], default: tuple[Handler, ...], check: Check | None
+) -> Iterator[Part]:
+    if handlers or check is not None:
+        on_ok = OnOk.GOES_ON if phase.policy is Policy.RUN_ALL else OnOk.ENDS_PHASE
+        note = (("phase", phase),) if handlers else ()
+        if phase is Phase.CONTENT:
+            on_ok = OnOk.SETTLES
+        elif phase is Phase.TYPE:
+            handlers, default = handlers + default, ()
+        yield Part(note, handlers, on_ok, check, may_alter=True)
+    if default:
+        yield Part((("phase", phase),), default, OnOk.ENDS_PHASE)
+    if phase is Phase.ACCESS:
+        yield Part((("guard_passed", True),))
+
+
+def _default(files: Files | None, phase: Phase) -> tuple[Handler, ...]:
+    if files is None:
+        return ()
+    defaults = {Phase.TRANS: files.translate, Phase.MAP_TO_STORAGE: files.map_to_storage, Phase.TYPE: files.find_type}
+    return (defaults[phase],) if phase in defaults else ()
+
+
+def _is_open(selection: Selection) -> bool:
+    """Tell whether nobody is asked who the client is, whatever the request."""
+    guard = selection.guard.fixed
+    asked = (selection.runs[Phase.AUTHEN], selection.runs[Phase.AUTHZ])
+    is_shut = guard.guarded or (guard.closed and not guard.public)
+    return not (selection.guard.conditional or is_shut) and all(choice.is_empty for choice in asked)
