@@ -8,7 +8,7 @@ from typing import Any, cast
 from werkzeug.wrappers import Response
 
 from .dispatch import Steps
-from .drivers import Finished, InContext, drive
+from .drivers import InContext, drive_on
 from .exceptions import AsyncHandlerError
 from .file_response import FileBody
 from .request import Request
@@ -26,12 +26,23 @@ class Delivery:
         self._steps: Steps[None] | None = steps
         self._caller = caller
         self._chunks: Iterator[bytes] | None = None
-        body = response.response
-        self._length = body.length if isinstance(body, FileBody) else complete_length(response)
+        self._body: Any = response.response
 
     def __iter__(self) -> Iterator[bytes]:
         """Iterate over the body."""
+        body = self._response.response
+        if self._chunks is None and isinstance(body, list):
+            self._chunks = whole = self._counted(body)
+            return whole
         return self
+
+    def _counted(self, body: Iterable[str | bytes]) -> Iterator[bytes]:
+        # No code but the library's own makes these chunks.
+        for chunk in body:
+            data = chunk.encode() if isinstance(chunk, str) else chunk
+            self._req.bytes_sent += len(data)
+            yield data
+        self._end(None)
 
     def __next__(self) -> bytes:
         """Return the next chunk; past the last one, finish the request."""
@@ -61,11 +72,15 @@ class Delivery:
         """Close the body and finish the request, if that has not been done."""
         if self._steps is None:
             return
-        if self._length is not None and self._chunks is None:
-            self._req.bytes_sent = self._length  # a complete body that nobody had to iterate over
+        length = self._length() if self._chunks is None else None
+        if length is not None:
+            self._req.bytes_sent = length  # a complete body that nobody had to iterate over
         else:
             self._req.aborted = True
         self._end(None)
+
+    def _length(self) -> int | None:
+        return self._body.length if isinstance(self._body, FileBody) else complete_length(self._response)
 
     def fail(self, error: BaseException) -> None:
         """Finish a request whose response could not even be started."""
@@ -86,14 +101,14 @@ class Delivery:
             self._close_body()
         except BaseException as error:
             answer = answer or Raised(error)
-        try:
-            drive(steps, answer, self._caller)
-        except Finished:
-            if self._caller.async_met is not None:
-                raise self._caller.async_met from None
+        drive_on(steps, answer, self._caller)
+        if self._caller.async_met is not None:
+            raise self._caller.async_met from None
 
     def _close_body(self) -> None:
         body = self._response.response
+        if isinstance(body, list) and not vars(self._response).get("_on_close"):
+            return
         if isinstance(body, AsyncIterable):
             aclose = getattr(body, "aclose", None)
             if aclose is not None:

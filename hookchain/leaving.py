@@ -14,13 +14,16 @@ from .dispatch import Steps, Success, choose, must_be_raised, outcome_of_excepti
 from .error_log import log_error
 from .exceptions import ResultError
 from .file_response import FileResponse
+from .framework import Framework
 from .handlers import Handler
+from .plain_response import PlainResponse
 from .request import Request
 from .responses import (
     SAID_OF_THE_BODY,
     BadHeaderError,
     drop_bad_headers,
     finalise,
+    finalise_plain,
     last_resort,
     merge_headers,
     own_copy,
@@ -31,8 +34,36 @@ from .responses import (
 from .results import Outcome, Raised, full_response
 from .runs import Function
 
+_UNAUTHORIZED = 401
+
 CLOSE = Function(Response.close)
 """Closes a response that is not sent after all."""
+
+
+def leave_plainly(first: Request, record: Request, ended: Success | Response) -> Response | None:
+    """Make a response ready whose body is all that there is to say, and about which nobody is to be asked.
+
+    Returns:
+        The response; None where ``leave`` has to go through all that it may be given.
+    """
+    made = ended.response if isinstance(ended, Success) else None
+    if not isinstance(made, PlainResponse) or not made.is_untouched:
+        return None
+    is_plain = (
+        first is record
+        and first.status == made.status_code
+        and first.method != "HEAD"
+        and first.framework is None
+        and first.content_type_out is first.content_encoding_out is None
+        and first.selection.output_filters.is_empty
+        and "headers_out" not in first.__dict__
+        and "err_headers_out" not in first.__dict__
+    )
+    if not is_plain:
+        return None
+    finalise_plain(made)
+    first.response = made
+    return made
 
 
 def leave(first: Request, record: Request, ended: Success | Response) -> Steps[Response | BaseException]:
@@ -46,23 +77,18 @@ def leave(first: Request, record: Request, ended: Success | Response) -> Steps[R
     Returns:
         The response, or an exception that no response can stand for (with ``debug=True`` any).
     """
-    made = ended.response if isinstance(ended, Success) else ended
-    response = yield from complete(record, made, success=isinstance(ended, Success))
-    if isinstance(ended, Success) and not ended.is_apps:
-        set_type(response, record)
-    elif not isinstance(ended, Success):
-        set_default_type(response)
+    response = _typed(record, ended)
+    if response.status_code == _UNAUTHORIZED:
+        yield from _challenge(record, response)
+    filtered: Response | BaseException = response
     if first.framework is not None:
-        answer = yield Function(first.framework.finalise, blocking=first.framework.blocking), (record, response)
-        if isinstance(answer, Raised):
-            yield CLOSE, (response,)
-            outcome_of_exception(record, "the framework, when it finalised the response,", answer.error)
-            return answer.error if must_be_raised(record, answer.error) else (yield from give_up(first, record))
-        if answer is not response:
-            response = yield from _in_place_of(record, response, answer)
-    filtered = yield from _filter(first, record, response)
+        filtered = yield from _finalise_in(first.framework, first, record, response)
+    if isinstance(filtered, Response) and _is_filtered(first, record):
+        filtered = yield from _filter(first, record, filtered)
     if isinstance(filtered, BaseException):
         return filtered
+    if isinstance(filtered, FileResponse) and filtered.status_code == HTTPStatus.OK:
+        filtered = apply_conditions(record, filtered)
     try:
         finalise(filtered, first)
     except BadHeaderError as error:
@@ -71,6 +97,34 @@ def leave(first: Request, record: Request, ended: Success | Response) -> Steps[R
         return (yield from give_up(first, record))
     _note_outcome(first, record, filtered)
     return filtered
+
+
+def _typed(record: Request, ended: Success | Response) -> Response:
+    if not isinstance(ended, Success):
+        response = _own(record, ended, success=False)
+        set_default_type(response)
+        return response
+    response = _own(record, ended.response, success=True, is_new=ended.is_apps)
+    if not ended.is_apps:
+        set_type(response, record)
+    return response
+
+
+def _finalise_in(
+    framework: Framework, first: Request, record: Request, response: Response
+) -> Steps[Response | BaseException]:
+    answer = yield Function(framework.finalise, blocking=framework.blocking), (record, response)
+    if isinstance(answer, Raised):
+        yield CLOSE, (response,)
+        outcome_of_exception(record, "the framework, when it finalised the response,", answer.error)
+        return answer.error if must_be_raised(record, answer.error) else (yield from give_up(first, record))
+    if answer is not response:
+        response = yield from _in_place_of(record, response, answer)
+    return response
+
+
+def _is_filtered(first: Request, record: Request) -> bool:
+    return not (first.selection.output_filters.is_empty and record.selection.output_filters.is_empty)
 
 
 def give_up(first: Request, record: Request) -> Steps[Response | BaseException]:
@@ -87,32 +141,40 @@ def give_up(first: Request, record: Request) -> Steps[Response | BaseException]:
 
 def complete(record: Request, made: Response, *, success: bool) -> Steps[Response]:
     """Give a response the headers that go with it; ``headers_out`` on success only."""
-    response = own_copy(made)
+    response = _own(record, made, success=success)
+    if response.status_code == _UNAUTHORIZED:
+        yield from _challenge(record, response)
+    return response
+
+
+def _own(record: Request, made: Response, *, success: bool, is_new: bool = False) -> Response:
+    """Return a response that nobody else holds, with the headers that go with it."""
+    response = made if is_new else own_copy(made)
     if success and "headers_out" in record.__dict__:
         merge_headers(response, record.headers_out)
     if record.error_status is not None:
         response.status_code = record.error_status
-    return (yield from _dressed(record, response))
-
-
-def _dressed(record: Request, response: Response) -> Steps[Response]:
-    """Give a response what every response gets."""
     if "err_headers_out" in record.__dict__:
         merge_headers(response, record.err_headers_out)
-    if response.status_code == HTTPStatus.UNAUTHORIZED and "WWW-Authenticate" not in response.headers:
-        yield from _challenge(record, response)
     record.response = response
     return response
 
 
 def _in_place_of(record: Request, response: Response, replaced: Response) -> Steps[Response]:
     """Send another response, which is closed together with the one it replaces."""
-    replaced = yield from _dressed(record, own_copy(replaced))
+    replaced = own_copy(replaced)
+    if "err_headers_out" in record.__dict__:
+        merge_headers(replaced, record.err_headers_out)
+    if replaced.status_code == _UNAUTHORIZED:
+        yield from _challenge(record, replaced)
+    record.response = replaced
     replaced.call_on_close(response.close)  # not before: the new body may read the old one
     return replaced
 
 
 def _challenge(record: Request, response: Response) -> Steps[None]:
+    if "WWW-Authenticate" in response.headers:
+        return
     origin = record.prev if record.error_status is not None and record.prev is not None else record
     guard = yield from choose(origin, origin.selection.guard)
     if not isinstance(guard, Raised):
@@ -138,15 +200,15 @@ def _filter(first: Request, record: Request, response: Response) -> Steps[Respon
         waiting = list(filters)
         status = replaced if isinstance(replaced, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
         response = yield from complete(record, status_response(record, status), success=False)
-    if isinstance(response, FileResponse) and response.status_code == HTTPStatus.OK:
-        return apply_conditions(record, response)
     return response
 
 
 def _filters(first: Request, record: Request) -> Steps[list[Handler]]:
     """The filters of the URL that was asked for, and those of the one that it led to."""
     found: list[Handler] = []
-    for req in (first, record):
+    for req in (first,) if first is record else (first, record):
+        if req.selection.output_filters.is_empty:
+            continue
         filters = yield from choose(req, req.selection.output_filters)
         if isinstance(filters, Raised):
             log_error(req, "the condition of an output filter", filters.error)

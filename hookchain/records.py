@@ -43,7 +43,7 @@ def follow_up(req: Request, path: str, query: str, *, method: str | None = None)
 
     Source: httpd ``internal_internal_redirect`` (modules/http/http_request.c).
     """
-    new = type(req)(
+    new = req.kind_of_next(
         method or req.unparsed_method,
         req.scheme,
         req.server,

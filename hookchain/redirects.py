@@ -25,6 +25,8 @@ from .responses import REDIRECTS, exception_of, own_copy, status_response
 from .results import InternalRedirect, Outcome, Raised
 from .runs import Function, Run
 
+_RESPONSES = (Success, Response)
+
 MOST_REDIRECTS = 10
 """Internal redirects in a row that one request may take (httpd's LimitInternalRecursion)."""
 
@@ -46,7 +48,7 @@ def settle(record: Request, outcome: Outcome | Success) -> Steps[Ending]:
         The last record, and the response or what has to be raised.
     """
     record, outcome = yield from follow(record, outcome)
-    if isinstance(outcome, Success | Response):
+    if isinstance(outcome, _RESPONSES):
         return record, outcome
     if isinstance(outcome, Exception) and record.framework is not None and not record.chain.debug:
         return (yield from _error(record, outcome))  # its handlers may have an answer
@@ -157,7 +159,7 @@ def _run_document(
         return last, outcome
     if isinstance(outcome, Success) and not (outcome.is_apps and outcome.response.status_code >= 400):  # noqa: PLR2004
         return last, outcome
-    if isinstance(outcome, Success | Response):
+    if isinstance(outcome, _RESPONSES):
         yield CLOSE, (outcome if isinstance(outcome, Response) else outcome.response,)
     log_refusal(record, f"the error document {document.target} for {status} ({document.origin}) failed")
     return last, None

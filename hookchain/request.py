@@ -82,6 +82,8 @@ class Request(SansIORequest):
         is_handshake: whether this is the handshake of a WebSocket.
         bridge: waits in a worker thread for what runs on the event loop; set by adapters.
         translate: turns a framework's own answers and exceptions into those that chains know; set by adapters.
+        is_altered: whether a handler has changed what is to be called from there on.
+        called_already: a phase that has yet to be ended, but whose planned handlers have been called.
         late_refusal: who refused the request after it had been handed to the app, and with what; else None.
         chain: the chain that handles it.
         decided_by: the name of the handler that ended the phase cycle, or None.
@@ -126,7 +128,7 @@ class Request(SansIORequest):
     bytes_sent: int = 0
     aborted: bool = False
     trace: list[TraceEntry] | None = None
-    protocol: str = "HTTP/1.1"
+    protocol: str
     path_error: BadPathError | None = None
     authen_ran: bool = False
     selection: Selection
@@ -136,11 +138,13 @@ class Request(SansIORequest):
     may_skip_guards: bool = True
     has_body: bool = False
     guard_passed: bool = False
+    is_altered: bool = False
+    called_already: Phase | None = None
     _file_refusal: int | None = None
     _resolved_path: str | None = None
     refusal: Any = None
     _finished_at: float | None = None
-    raw_uri: str | None = None
+    raw_uri: str | None
 
     def __init__(
         self,
@@ -173,14 +177,26 @@ class Request(SansIORequest):
         self.scheme = scheme
         self.server = server
         self.root_path = root_path.rstrip("/")
-        self.query_string = query_string if query_string.isascii() else quote(query_string, safe=_ASCII).encode()
+        self.query_string = self.quoted(query_string)
         self.headers = Headers() if headers is None else headers
         self.remote_addr = remote_addr
         self.start_time = time.time()
         self.started = time.perf_counter()
+        self.protocol = "HTTP/1.1"
+        self.raw_uri = None
         self._make_body = make_body
         self._asked_path = path
         self._take_path(path)
+
+    @property
+    def kind_of_next(self) -> type[Request]:
+        """What a record that goes on from this one is made as."""
+        return type(self)
+
+    @staticmethod
+    def quoted(query_string: bytes) -> bytes:
+        """Return a query string in which what should have been percent-encoded is."""
+        return query_string if query_string.isascii() else quote(query_string, safe=_ASCII).encode()
 
     # --- the one path
 
@@ -216,6 +232,7 @@ class Request(SansIORequest):
             self.__dict__.pop(name, None)
         if self.is_begun:
             self.selection = self.chain.select(self)
+            self.is_altered = True
 
     def move_to(self, path: str) -> None:
         """Take the path that a framework has made of it on the way to the route."""
@@ -356,6 +373,7 @@ class Request(SansIORequest):
             )
         check_callable(handler, "add_handler", 1)
         self.added_handlers.setdefault(phase, []).append(Handler(handler, phase))
+        self.is_altered = True
 
     def register_cleanup(self, func: Callable[..., object], *args: object) -> None:
         """Call a function when the request is finished, after LOG; last in, first out.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response
 
+from .plain_response import PlainResponse
 from .request import Request
 from .results import FIRST_STATUS, LAST_STATUS, reason
 
@@ -22,6 +25,14 @@ _ADDED = frozenset({"set-cookie", "vary", "www-authenticate", "link", "cache-con
 SAID_OF_THE_BODY = ("Content-Length", "Content-Range", "Accept-Ranges", "ETag", "Last-Modified", "Content-MD5")
 _BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, section 5.5: no control character but the tab
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_TOKENS = frozenset(
+    {"Content-Type", "Content-Length", "Last-Modified", "ETag", "Accept-Ranges", "Location", "Set-Cookie"}
+)
+DEFAULT_TYPE = "text/plain; charset=utf-8"
+_TYPE_PAIR = ("Content-Type", DEFAULT_TYPE)
+
+
+_SEQUENCES = (list, tuple, Sequence)  # the abstract class last, as it is slow to tell
 
 
 class NoBody:
@@ -98,10 +109,76 @@ def _add_needed_headers(req: Request, response: Response) -> None:
 
 def own_copy(response: Response) -> Response:
     """Return a copy that can be changed: a handler may keep one response object and answer with it again."""
+    if isinstance(response, PlainResponse):
+        response = response.as_full()
     copied = object.__new__(type(response))
-    vars(copied).update(vars(response), _on_close=[*vars(response)["_on_close"]])
-    copied.headers = Headers(response.headers)
+    kept = vars(copied)
+    kept.update(vars(response))
+    kept["_on_close"] = [*kept["_on_close"]]
+    kept["headers"] = headers_of(list(response.headers))
     return copied
+
+
+def headers_of(pairs: list[tuple[str, str]]) -> Headers:
+    """Return Headers around a list of which is known that all of it is text, and no value holds a line end."""
+    headers = Headers()
+    vars(headers)["_list"] = pairs  # to let Werkzeug look at each costs more than all else that is done with them
+    return headers
+
+
+def response_of(status: str, pairs: list[tuple[str, str]]) -> Response:
+    """Make a response, without a body yet, of what an app behind the chain has said and no more.
+
+    Args:
+        status: the status line.
+        pairs: its headers.
+
+    Returns:
+        The response. It has no Content-Type where the app said none.
+
+    Raises:
+        ValueError: a header must not leave.
+    """
+    if not (status[:3].isdigit() and status[3:4] == " " and all(map(_is_plain, pairs))):
+        response = Response(status=status, headers=pairs)
+        if "content-type" not in {name.lower() for name, _ in pairs}:
+            response.headers.pop("Content-Type", None)
+        return response
+    response = Response.__new__(Response)
+    headers = Headers()
+    vars(headers)["_list"] = pairs
+    vars(response).update(
+        headers=headers,
+        _status=status,
+        _status_code=int(status[:3]),
+        _on_close=[],
+        direct_passthrough=False,
+        response=[],
+    )
+    return response
+
+
+@functools.lru_cache
+def status_line(status: int) -> str:
+    """Return the status line that Werkzeug writes for a status."""
+    return Response(status=status).status
+
+
+def _is_plain(pair: tuple[Any, Any]) -> bool:
+    # What the app says may be anything.
+    return type(pair) is tuple and type(pair[0]) is type(pair[1]) is str and pair[1].isprintable()
+
+
+def header_list(response: Response) -> list[tuple[str, str]]:
+    """Return the headers of a response as a list, without making Werkzeug's of those that nobody has looked at."""
+    if isinstance(response, PlainResponse) and "headers" not in vars(response):
+        return list(response.pairs)
+    return list(response.headers)
+
+
+def finalise_plain(response: PlainResponse) -> None:
+    """Give a response made of text alone, which nobody has looked at, the headers that it leaves with."""
+    response.pairs = (_TYPE_PAIR, ("Content-Length", str(response.length)))
 
 
 def merge_headers(response: Response, headers: Headers) -> None:
@@ -116,17 +193,24 @@ def merge_headers(response: Response, headers: Headers) -> None:
 def set_status(response: Response, req: Request) -> None:
     """Give a response that a body was made into the status that handlers have set."""
     status = req.status
-    response.status_code = status if FIRST_STATUS <= status <= LAST_STATUS else 500
+    if response.status_code != status:
+        response.status_code = status if FIRST_STATUS <= status <= LAST_STATUS else 500
 
 
 def set_type(response: Response, req: Request) -> None:
     """Give a response that has no Content-Type the one that TYPE found, else text."""
-    if "Content-Type" not in response.headers and req.content_type_out is not None:
-        response.headers["Content-Type"] = req.content_type_out
+    said = names_of(response.headers)
+    if "content-type" not in said and req.content_type_out is not None:
+        response.headers.add("Content-Type", req.content_type_out)
     set_default_type(response)
     has_type = response.status_code not in _TYPELESS
-    if has_type and req.content_encoding_out is not None and "Content-Encoding" not in response.headers:
-        response.headers["Content-Encoding"] = req.content_encoding_out
+    if has_type and req.content_encoding_out is not None and "content-encoding" not in said:
+        response.headers.add("Content-Encoding", req.content_encoding_out)
+
+
+def names_of(headers: Headers) -> set[str]:
+    """Return the names of headers in lower case; to ask Werkzeug's Headers for one that is not there costs more."""
+    return {name.lower() for name, _ in headers}
 
 
 def set_default_type(response: Response) -> None:
@@ -136,8 +220,8 @@ def set_default_type(response: Response) -> None:
     """
     if response.status_code in _TYPELESS:
         response.headers.pop("Content-Type", None)
-    else:
-        response.headers.setdefault("Content-Type", "text/plain; charset=utf-8")
+    elif "content-type" not in names_of(response.headers):
+        response.headers.add("Content-Type", DEFAULT_TYPE)
 
 
 def complete_length(response: Response) -> int | None:
@@ -145,7 +229,7 @@ def complete_length(response: Response) -> int | None:
     body = response.response
     if isinstance(body, NoBody):
         return 0
-    if isinstance(body, Sequence):
+    if isinstance(body, _SEQUENCES):
         return sum(len(chunk.encode() if isinstance(chunk, str) else chunk) for chunk in body)
     return None
 
@@ -168,16 +252,23 @@ def finalise(response: Response, req: Request) -> None:
         drop_body(response)
         headers.pop("Content-Length", None)
     else:
+        said = names_of(headers)
         length = complete_length(response)
-        if length is not None and not (req.method == "HEAD" and "Content-Length" in headers):
-            headers["Content-Length"] = str(length)
+        if length is not None and not (req.method == "HEAD" and "content-length" in said):
+            _set_length(headers, said, length)
         if req.method == "HEAD":
             drop_body(response)
-    location = headers.get("Location")
-    if location is not None:
-        headers["Location"] = iri_to_uri(location)
+        if "location" in said:
+            headers["Location"] = iri_to_uri(headers["Location"])
     check_headers(headers)
     _check_status_line(response.status)
+
+
+def _set_length(headers: Headers, said: set[str], length: int) -> None:
+    if "content-length" in said:
+        headers["Content-Length"] = str(length)
+    else:
+        headers.add("Content-Length", str(length))
 
 
 def drop_body(response: Response) -> None:
@@ -194,8 +285,10 @@ def check_headers(headers: Headers) -> None:
             can't say.
     """
     for name, value in headers:
-        if not _TOKEN.match(name):
+        if name not in _TOKENS and not _TOKEN.match(name):
             raise BadHeaderError(f"the response header name {name!r} can't be sent")
+        if value.isascii() and value.isprintable():
+            continue
         if _BAD_VALUE.search(value):
             raise BadHeaderError(f"the value of the response header {name} holds CR, LF, NUL or a control character")
         try:
@@ -206,6 +299,8 @@ def check_headers(headers: Headers) -> None:
 
 def _check_status_line(status: str) -> None:
     # Servers write the reason phrase as it is, so that it can end the line just as a header's value can.
+    if status.isascii() and status.isprintable():
+        return
     if _BAD_VALUE.search(status) or max(status) > "\xff":
         raise BadHeaderError(f"the status line {status!r} can't be sent")
 

@@ -14,6 +14,8 @@ from werkzeug.datastructures import Headers
 from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.wrappers import Response
 
+from .plain_response import PlainResponse
+
 
 class Result(enum.Enum):
     """The three answers that are no response.
@@ -62,6 +64,8 @@ Outcome: TypeAlias = int | Response | InternalRedirect | Result | BaseException
 """How a phase can end the cycle: with a status, a response, a redirect, OK or DONE, or an exception."""
 
 FIRST_STATUS, LAST_STATUS = 200, 599
+TEXT = (str, bytes)
+_JSON = (dict, list)
 
 
 class UnusableAnswerError(TypeError):
@@ -81,6 +85,8 @@ def outcome_of(answer: object, *, with_body: bool) -> Outcome:
     Raises:
         UnusableAnswerError: the answer means nothing here.
     """
+    if with_body and isinstance(answer, TEXT):
+        return body_response(answer)
     if isinstance(answer, Result) or (with_body and isinstance(answer, InternalRedirect)):
         return answer
     if isinstance(answer, int):
@@ -130,10 +136,10 @@ def body_response(body: object) -> Response:
     Raises:
         UnusableAnswerError: it is nothing of these.
     """
-    if isinstance(body, dict | list):
-        return Response(json.dumps(body), mimetype="application/json")
-    if isinstance(body, str | bytes):
+    if isinstance(body, TEXT):
         return _untyped(body)
+    if isinstance(body, _JSON):
+        return Response(json.dumps(body), mimetype="application/json")
     if isinstance(body, bytearray | memoryview):
         return _untyped(bytes(cast("bytearray", body)))
     if isinstance(body, Iterator | AsyncIterator):
@@ -142,6 +148,10 @@ def body_response(body: object) -> Response:
 
 
 def _untyped(body: Any) -> Response:
+    if isinstance(body, str):
+        body = body.encode()
+    if isinstance(body, bytes):
+        return PlainResponse(body)
     response = Response(body)
     del response.headers["Content-Type"]
     return response

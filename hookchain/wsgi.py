@@ -8,25 +8,24 @@ from __future__ import annotations
 import contextvars
 import io
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.datastructures import EnvironHeaders
 from werkzeug.wrappers import Response
-from werkzeug.wsgi import get_content_length, get_input_stream
 
-from .body import RequestBody
 from .cycle import cycle
 from .delivery import Delivery, SentFile
 from .drivers import InCallersContext, InContext, drive, thread_loop
+from .environ_request import EnvironRequest
 from .exceptions import HookChainError
 from .file_response import FileBody
 from .framework import Framework
 from .handlers import Handler
-from .paths import decode, encode
+from .paths import encode
 from .phases import Phase
 from .records import current
 from .request import Request
+from .responses import header_list, response_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -65,7 +64,7 @@ class WSGIChain:
         """Process a request."""
         req = request_of(environ)
         req.app = self._handler
-        req.bridge = lambda coroutine: thread_loop.run(coroutine, contextvars.copy_context())
+        req.bridge = _wait
         if self._framework is not None:
             req.framework = self._framework(req)
         self.chain.begin(req)
@@ -74,7 +73,7 @@ class WSGIChain:
         response = drive(steps, None, caller)
         delivery = Delivery(req, response, steps, caller)
         try:
-            start_response(response.status, list(response.headers))
+            start_response(response.status, header_list(response))
         except BaseException as error:
             delivery.fail(error)
             raise
@@ -82,6 +81,10 @@ class WSGIChain:
         if wrapper is not None and isinstance(response.response, FileBody):
             return wrapper(SentFile(req, delivery, response.response))
         return delivery
+
+
+def _wait(coroutine: Coroutine[Any, Any, bytes]) -> bytes:
+    return thread_loop.run(coroutine, contextvars.copy_context())
 
 
 def _caller(req: Request, environ: WSGIEnvironment) -> InContext:
@@ -107,38 +110,7 @@ def request_of(environ: WSGIEnvironment) -> Request:
     Returns:
         The request.
     """
-    req = Request(
-        environ["REQUEST_METHOD"],
-        environ.get("wsgi.url_scheme", "http"),
-        _server_of(environ),
-        _text(environ.get("SCRIPT_NAME", "")),
-        _text(environ.get("PATH_INFO", "")),
-        environ.get("QUERY_STRING", "").encode("latin-1"),
-        EnvironHeaders(environ),
-        environ.get("REMOTE_ADDR"),
-        make_body=lambda: _body_of(environ),
-    )
-    req.environ = environ
-    req.protocol = environ.get("SERVER_PROTOCOL", "HTTP/1.1")
-    req.raw_uri = environ.get("REQUEST_URI") or environ.get("RAW_URI")
-    req.has_body = environ.get("CONTENT_LENGTH", "0") not in {"", "0"} or "HTTP_TRANSFER_ENCODING" in environ
-    return req
-
-
-def _text(value: str) -> str:
-    try:
-        return decode(value.encode("latin-1"))
-    except UnicodeEncodeError:  # a server that has decoded it already, against PEP 3333
-        return value
-
-
-def _server_of(environ: WSGIEnvironment) -> tuple[str, int | None] | None:
-    name, port = environ.get("SERVER_NAME"), environ.get("SERVER_PORT")
-    return None if name is None else (name, int(port) if port and port.isdecimal() else None)
-
-
-def _body_of(environ: WSGIEnvironment) -> RequestBody:
-    return RequestBody(get_input_stream(environ), content_length=get_content_length(environ))
+    return EnvironRequest(environ)
 
 
 class AppCall:
@@ -152,6 +124,9 @@ class AppCall:
         """Give the app the request as the sections saw it, and return its answer."""
         answer = AppAnswer()
         return answer.response(self.app(app_environ(req), answer.start_response))
+
+
+_COMPLETE = (list, tuple)
 
 
 class AppAnswer:
@@ -193,13 +168,11 @@ class AppAnswer:
         self._left = True
         status, headers = self.started or ("500 Internal Server Error", [])
         try:
-            response = Response(status=status, headers=headers)
+            response = response_of(status, headers)
         except ValueError:  # a header that must not leave
             _close(body)
             raise
-        if "content-type" not in {name.lower() for name, _ in headers}:
-            response.headers.pop("Content-Type", None)
-        response.response = body if isinstance(body, list | tuple) and not early else AppBody(early, chunks, body)
+        response.response = body if isinstance(body, _COMPLETE) and not early else AppBody(early, chunks, body)
         return response
 
 
@@ -239,21 +212,29 @@ def app_environ(req: Request, *, with_body: bool = True) -> WSGIEnvironment:
     """
     environ: WSGIEnvironment = dict(req.environ or {})
     path = req.path
-    query = req.query_string.decode("ascii")
+    query = _query_of(req, environ)
     target = encode(req.root_path + path) + ("?" + query if query else "")
     environ["REQUEST_METHOD"] = req.method if req.error_status is not None else environ["REQUEST_METHOD"]
-    environ["PATH_INFO"] = path.encode().decode("latin-1")
+    environ["PATH_INFO"] = path if path.isascii() else path.encode().decode("latin-1")
     environ["QUERY_STRING"] = query
     for key in ("REQUEST_URI", "RAW_URI"):
         if key in environ:
             environ[key] = target
     environ[KEY] = req
-    environ.update(req.env)
+    if "env" in req.__dict__:
+        environ.update(req.env)
     if req.authen_ran:
         _set_user(environ, req)
     if with_body:
         _set_input(environ, req)
     return environ
+
+
+def _query_of(req: Request, environ: WSGIEnvironment) -> str:
+    query: str = environ.get("QUERY_STRING", "")
+    if "query_string" in req.__dict__ or not query.isascii():
+        return req.query_string.decode("ascii")
+    return query  # nobody has looked at it, so nobody has changed it
 
 
 def _set_user(environ: WSGIEnvironment, req: Request) -> None:
