@@ -14,6 +14,7 @@ from .body import RequestBody
 from .incoming import Incoming
 from .paths import BadPathError, decode, encode, normalise
 from .request import Request
+from .responses import headers_of
 from .wires import DENIAL
 
 KEY = "hookchain.request"
@@ -36,9 +37,11 @@ def request_of(scope: Mapping[str, Any], incoming: Incoming, max_body: int | Non
         The request.
     """
     is_handshake = scope["type"] == "websocket"
-    headers = _headers_of(scope["headers"])
+    raw = list(scope["headers"])
+    said = {name.lower(): value.decode("latin-1") for name, value in reversed(raw)}  # of several the first
+    length_said, coding_said = said.get(b"content-length"), said.get(b"transfer-encoding")
     client, server = scope.get("client"), scope.get("server")
-    length = get_content_length(headers.get("Content-Length"), headers.get("Transfer-Encoding"))
+    length = get_content_length(length_said, coding_said)
     req = Request(
         "GET" if is_handshake else scope["method"],
         scope.get("scheme", "ws" if is_handshake else "http"),
@@ -46,7 +49,7 @@ def request_of(scope: Mapping[str, Any], incoming: Incoming, max_body: int | Non
         _root_of(scope),
         _below_root(_path_of(scope), _root_of(scope))[0],
         scope.get("query_string", b""),
-        headers,
+        _headers_of(raw),
         client[0] if client else None,
         make_body=lambda: RequestBody(
             receive=incoming.chunk, content_length=length if req.has_body else 0, limit=max_body
@@ -56,16 +59,16 @@ def request_of(scope: Mapping[str, Any], incoming: Incoming, max_body: int | Non
     version = scope.get("http_version", "1.1")
     req.protocol = f"HTTP/{version}"
     req.raw_uri = _target_of(scope)
-    req.has_body = incoming.has_body = not is_handshake and _announces_body(headers, version)
+    req.has_body = incoming.has_body = not is_handshake and _announces_body(length_said, coding_said, version)
     return req
 
 
 def _headers_of(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
-    try:
-        return Headers(headers)
-    except ValueError:  # RFC 9110, section 5.5: a recipient may take CR, LF and NUL as blanks
-        return Headers([(name, value.replace("\r", " ").replace("\n", " ")) for name, value in headers])
+    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
+    if not all(value.isprintable() for _, value in pairs):
+        # RFC 9110, section 5.5: a recipient may take CR, LF and NUL as blanks
+        pairs = [(name, value.replace("\r", " ").replace("\n", " ")) for name, value in pairs]
+    return headers_of(pairs)
 
 
 def _root_of(scope: Mapping[str, Any]) -> str:
@@ -96,12 +99,11 @@ def _target_of(scope: Mapping[str, Any]) -> str | None:
     return (raw + b"?" + query if query else raw).decode("latin-1")
 
 
-def _announces_body(headers: Headers, version: str) -> bool:
-    length = headers.get("Content-Length")
+def _announces_body(length: str | None, coding: str | None, version: str) -> bool:
     if length is not None:
         return length not in {"", "0"}
     # From HTTP/2 on, a body needs no header that announces it.
-    return "Transfer-Encoding" in headers or not version.startswith("1")
+    return coding is not None or not version.startswith("1")
 
 
 def _below_root(path: str, root: str) -> tuple[str, bool]:

@@ -28,15 +28,24 @@ _unfinished: set[asyncio.Task[None]] = set()
 async def close(response: Response, threads: Threads) -> Raised | None:
     """Close a response and its body, sync or async; returns what that raised."""
     aclose = getattr(response.response, "aclose", None)
-    may_block = aclose is None and not isinstance(response.response, list | tuple)
     try:
         if aclose is not None:
             await aclose()
-        if may_block or getattr(response, "_on_close", None):
+        if _closes(response, has_aclose=aclose is not None):
             await threads.run(response.close)
     except BaseException as error:
         return Raised(error)
     return None
+
+
+def is_closed_already(response: Response) -> bool:
+    """Tell whether there is nothing to close."""
+    return not hasattr(response.response, "aclose") and not _closes(response, has_aclose=False)
+
+
+def _closes(response: Response, *, has_aclose: bool) -> bool:
+    may_block = hasattr(response.response, "close") and not has_aclose
+    return may_block or bool(getattr(response, "_on_close", None))
 
 
 async def finish(steps: Steps[None], pending: Pending, threads: Threads) -> None:

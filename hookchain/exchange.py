@@ -15,7 +15,8 @@ from werkzeug.wrappers import Response
 from .asgi_scope import app_scope
 from .cycle import FINISH, SEND, cycle
 from .drivers import Finished, Pending, advance, aproceed, deliver
-from .ending import close, finish, wind_up
+from .ending import close, finish, is_closed_already, wind_up
+from .finishing import nothing_is_left
 from .handlers import Handler
 from .incoming import Bridge, Incoming, Replay
 from .inline_app import ASGIApp, InlineApp
@@ -158,11 +159,20 @@ class Exchange:
     async def _wind_up(self, response: Response | None, go_on: Callable[[Raised | None], Pending]) -> None:
         is_called_off = self._called_off is not None
         self._req.aborted = self._incoming.aborted or (is_called_off and self._incoming.is_open)
+        if self._ends_at_once(response):
+            await self._finish(response, go_on)
+            return
         hurry = self._req.aborted or is_called_off
         cancelled = await wind_up(self._req, self._finish(response, go_on), self._context, hurry=hurry)
         cancelled = self._called_off or cancelled or self._threads.cancelled
         if cancelled is not None:
             raise cancelled
+
+    def _ends_at_once(self, response: Response | None) -> bool:
+        # What waits for nothing can't be cancelled, so that it needs no task of its own.
+        is_called_off = self._called_off is not None or self._threads.cancelled is not None
+        is_closed = response is not None and is_closed_already(response)
+        return is_closed and not is_called_off and not self._pulled and nothing_is_left(self._req)
 
     async def _finish(self, response: Response | None, go_on: Callable[[Raised | None], Pending]) -> None:
         failed = None if response is None else await close(response, self._threads)

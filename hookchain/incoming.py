@@ -111,12 +111,14 @@ class Incoming:
         finally:
             asking.cancel()
 
+    @property
+    def has_unread_body(self) -> bool:
+        """Whether more of the body may come."""
+        return self.has_body and not self._body_ended
+
     @contextlib.asynccontextmanager
     async def dropped(self) -> AsyncGenerator[None, None]:
         """Drop what is left of the body meanwhile: some servers take no last message while nobody takes the body."""
-        if self._body_ended or not self.has_body:
-            yield
-            return
         dropping = asyncio.ensure_future(self._drop())
         try:
             yield

@@ -54,7 +54,10 @@ class Outgoing:
             # What is announced is on its way with this. The client may leave before the server says that it took it.
             self._incoming.is_open = False
         try:
-            async with self._incoming.dropped() if is_last else contextlib.nullcontext():
+            if is_last and self._incoming.has_unread_body:
+                async with self._incoming.dropped():
+                    await self._send(message)
+            else:
                 await self._send(message)
         except OSError:  # as the standard wants it where the client is gone
             self._incoming.lose(early=waited)

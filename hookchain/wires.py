@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from werkzeug.wrappers import Response
 
 from .incoming import Message
+from .responses import header_list, response_of, status_line
 
 DENIAL = "websocket.http.response"
 _SWITCHED = HTTPStatus.SWITCHING_PROTOCOLS
@@ -107,14 +108,11 @@ class SocketWire:
 
 def _response_of(message: Mapping[str, Any], status: int) -> Response:
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ())]
-    response = Response(status=status, headers=headers)
-    if all(name.lower() != "content-type" for name, _ in headers):
-        del response.headers["Content-Type"]
-    return response
+    return response_of(status_line(status), headers)
 
 
 def _raw_headers(response: Response) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in header_list(response)]
 
 
 def announced_length(start: Message) -> int | None:
