@@ -7,7 +7,7 @@ import logging
 import logging.handlers
 import os
 import weakref
-from typing import TYPE_CHECKING, NoReturn, Protocol, Self, TextIO, cast
+from typing import TYPE_CHECKING, Protocol, Self, TextIO, cast
 
 from .exceptions import DeclarationError, did_you_mean
 from .log_format import compile_format
@@ -60,6 +60,9 @@ class AccessLog:
         >>> errors = AccessLog('%t "%r" %>s', to=sys.stderr, when=lambda req: req.status >= 500)
     """
 
+    is_async = False
+    blocking = True
+
     def __init__(
         self,
         format: str = "combined",  # noqa: A002
@@ -98,6 +101,11 @@ class AccessLog:
             f"access_log={value!r} is not possible; give True, False, one of {', '.join(_NAMES)}, a format, "
             "or an AccessLog"
         )
+
+    @property
+    def call(self) -> Callable[[Request], None]:
+        """What a driver calls."""
+        return self.write
 
     def write(self, req: Request) -> None:
         """Write the line of a request; what goes wrong is logged under ``hookchain`` and never raised.
@@ -165,7 +173,7 @@ class _LoggerSink:
 
 
 class _HandlerSink:
-    def __init__(self, handler: logging.Handler, name: str) -> None:
+    def __init__(self, handler: _Stream | _File, name: str) -> None:
         self._handler = handler
         self._name = name
 
@@ -173,8 +181,7 @@ class _HandlerSink:
         return True
 
     def write(self, line: str) -> None:
-        # A handler brings what concurrent writing needs: a lock, and a new one after fork().
-        self._handler.handle(logging.makeLogRecord({"msg": line}))
+        self._handler.write_line(line)
 
     def close(self) -> None:
         self._handler.close()
@@ -183,20 +190,33 @@ class _HandlerSink:
         return self._name
 
 
-class _Raising(logging.Handler):
-    """A handler whose errors reach its caller, where logging would print them."""
+class _Stream(logging.StreamHandler[TextIO]):
+    """A handler for what it brings for concurrent writing: a lock, and a new one after fork().
 
-    def handleError(self, record: logging.LogRecord) -> NoReturn:  # noqa: N802 - the name is logging's
-        del record
-        raise  # noqa: PLE0704 - logging calls this while it handles the exception
+    It is not given a record, which costs more than the line. What goes wrong reaches the caller.
+    """
+
+    def write_line(self, line: str) -> None:
+        self.acquire()
+        try:
+            self.stream.write(line + self.terminator)
+            self.flush()
+        finally:
+            self.release()
 
 
-class _Stream(_Raising, logging.StreamHandler[TextIO]):
-    pass
+class _File(logging.handlers.WatchedFileHandler):
+    """Likewise, and it looks whether the file was moved away."""
 
-
-class _File(_Raising, logging.handlers.WatchedFileHandler):
-    pass
+    def write_line(self, line: str) -> None:
+        self.acquire()
+        try:
+            self.reopenIfNeeded()
+            stream = self.stream = self.stream or self._open()
+            stream.write(line + self.terminator)
+            self.flush()
+        finally:
+            self.release()
 
 
 def _sink(to: Destination) -> _Sink:

@@ -138,11 +138,13 @@ def query(record: Request) -> str:
 
 def header_in(name: str) -> Getter:
     """Make a getter of a request header; several of one name are joined, as httpd does."""
+    key = name.upper().replace("-", "_")
+    variable = key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
 
     def get(record: Request) -> str:
         headers = record.headers
         if isinstance(headers, EnvironHeaders):  # the server has merged headers of one name already
-            return str(headers.get(name, MISSING))
+            return str(headers.environ.get(variable, MISSING))
         values = headers.getlist(name)
         return ", ".join(values) if values else MISSING
 
