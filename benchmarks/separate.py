@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -38,6 +39,8 @@ def imports(rounds: int) -> dict[str, list[float]]:
         RuntimeError: hookchain imports what it must not.
     """
     taken: dict[str, list[float]] = {name: [] for name in _IMPORTS}
+    for modules in _IMPORTS.values():
+        _python(_PROBE.format(modules=modules))  # once, for their bytecode to be there
     for _ in range(rounds):
         for name, modules in _IMPORTS.items():
             nanoseconds, *loaded = _python(_PROBE.format(modules=modules)).split()
@@ -54,7 +57,8 @@ def imports(rounds: int) -> dict[str, list[float]]:
 
 def _python(program: str) -> str:
     command = [sys.executable, "-c", program]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
 
 
 def threads(rounds: int, *, count: int = 4, seconds: float = 0.15) -> dict[str, list[float]]:

@@ -1,4 +1,4 @@
-"""Calling the handlers of all phases, without a request around them."""
+"""Finding what applies to a path, and calling the handlers of all phases, without the rest of a request."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 from benchmarks.timing import Case
 from benchmarks.work import functions, spread_over
 from hookchain import OK, Phase
-from hookchain.drivers import Here, drive_to_end
-from hookchain.finishing import finish
-from hookchain.process import process
+from hookchain.process import CHECKS
+from hookchain.stretches import route_of
 from hookchain.testing import make_request
 
 from .standalone import HOOK, chain_of
@@ -24,13 +23,17 @@ def _hookchain(count: int) -> Callable[[], Any]:
     chain = chain_of(functions(count, HOOK, OK=None))
     req = make_request("/")
     chain.begin(req)
-    plan, caller = chain.plan, Here()
+    plan = chain.plan
 
     def run() -> None:
-        req.phase = None
-        req.selection = plan.select(req)
-        drive_to_end(process(req), caller)
-        drive_to_end(finish(req), caller)
+        req.selection = selection = plan.select(req)
+        for stretch in route_of(req, CHECKS):
+            if stretch is not None:
+                stretch.call(req)
+        if not selection.finishes_nothing:
+            for phase in (Phase.LOG, Phase.CLEANUP):
+                for segment in selection.runs[phase].fixed.segments:
+                    segment.call(req)
 
     return run
 

@@ -31,7 +31,7 @@ class hook:
 
 
 def _hookchain(count: int, source: str = HOOK) -> Callable[[], Any]:
-    chain = chain_of(functions(count, source, OK=None))
+    chain = chain_of(functions(count, source, OK=None), blocking=False)
     chain.register(Phase.CONTENT, lambda _: HELLO, blocking=False)
     return asgi(chain.asgi())
 

@@ -25,13 +25,13 @@ def hook(app):
 """
 
 
-def chain_of(hooks: list[Any], **settings: Any) -> HookChain:
+def chain_of(hooks: list[Any], *, blocking: bool = True, **settings: Any) -> HookChain:
     """Make a chain with hooks in all phases, in those that may say OK without deciding anything."""
     chain = HookChain(**{"access_log": False, **settings})
     phases = [phase for phase in Phase if phase not in {Phase.AUTHEN, Phase.AUTHZ, Phase.CONTENT}]
     for phase, some in zip(phases, spread_over(hooks, len(phases)) if hooks else [], strict=False):
         for hook in some:
-            chain.register(phase, hook, blocking=False)
+            chain.register(phase, hook, blocking=blocking)
     return chain
 
 
