@@ -109,7 +109,9 @@ def _audited(
     if surface.chain is not None:
         layers = [*layers, _Layer(Cases(surface.chain.plan), END, surface.knows_endpoints)]
     for route in surface.routes:
-        yield _best(route, path + route.path, layers, surface.unguarded)
+        audited = _by_each(route, path + route.path, layers, surface.unguarded)
+        if audited[-1].cases:  # else it is a place of the chain, the innermost one, that never applies
+            yield max(audited, key=lambda each: _STRENGTH.index(each.state))
     for mounted in surface.mounts:
         yield from _audited(mounted.surface, [_below(layer, mounted) for layer in layers], notes, path + mounted.path)
 
@@ -119,21 +121,22 @@ def _below(layer: _Layer, mounted: Mounted) -> _Layer:
     return _Layer(layer.cases, sequence(layer.paths, mounted.paths), knows_endpoints=False, is_bare=is_bare)
 
 
-def _best(route: Route, path: str, layers: Sequence[_Layer], unguarded: str) -> AuditedRoute:
-    """Audit a route, by the chain that guards it best where a request passes several."""
+def _by_each(route: Route, path: str, layers: Sequence[_Layer], unguarded: str) -> list[AuditedRoute]:
+    """Audit a route by each chain that its requests pass; without one, it is unguarded."""
     if not layers:
         reason = unguarded or "no chain stands before it"
         met = [Met(path, method, None, ()) for method in _methods_of(route)]
-        return _route(route, path, {Verdict("unguarded", reason, None, ()): met})
+        return [_route(route, path, {Verdict("unguarded", reason, None, ()): met})]
     found: list[AuditedRoute] = []
     for layer in layers:
         endpoint = route.endpoint if layer.knows_endpoints else None
         paths = sequence(layer.paths, route.paths)
         if layer.is_bare and route.paths.after("/").has_end:
             paths = union((paths, layer.paths))
-        seen = dataclasses.replace(route, paths=paths, endpoint=endpoint)
+        place = route.place if layer is layers[-1] else None
+        seen = dataclasses.replace(route, paths=paths, endpoint=endpoint, place=place)
         found.append(_route(route, path, layer.cases.of(seen)))
-    return max(found, key=lambda audited: _STRENGTH.index(audited.state))
+    return found
 
 
 def _methods_of(route: Route) -> tuple[str, ...]:
@@ -160,7 +163,8 @@ def _worst(states: set[State]) -> State:
     if "unguarded" in states:
         return "partial" if states & {"guarded", "partial"} else "unguarded"
     # Where nobody gets through, nothing is lost: a guard elsewhere is what the route is known by.
-    return next(state for state in ("partial", "public", "guarded", "closed") if state in states)
+    order: tuple[State, ...] = ("partial", "public", "guarded")
+    return next((state for state in order if state in states), "closed")
 
 
 def _case(verdict: Verdict, met: Sequence[Met]) -> Case:

@@ -76,7 +76,10 @@ class Cases:
         self._known: dict[tuple[Node, ...], Verdict] = {}
 
     def of(self, route: Route) -> dict[Verdict, list[Met]]:
-        """Return the verdicts that requests to a route can meet, each with examples of all kinds."""
+        """Return the verdicts that requests to a route can meet, each with examples of all kinds.
+
+        There are none for a place of the chain that never applies.
+        """
         found: dict[Verdict, list[Met]] = {}
         for area in self._places.areas(route.paths, route.place):
             for (method, shown), host in itertools.product(self._methods_of(route), self._hosts_of(route)):
@@ -85,7 +88,7 @@ class Cases:
                 for verdict, conditions in self._variants(route, area, method, host):
                     met = Met(area.example, shown, (host or OTHER) if self._places.hosts or host else None, conditions)
                     found.setdefault(verdict, []).append(met)
-        if not found:
+        if not found and route.place is None:
             reason = "nobody gets there: no request has such a path when it has been normalised"
             found[Verdict("closed", reason, None, ())] = [Met(route.path, OTHER, None, ())]
         return found

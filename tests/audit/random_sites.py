@@ -119,7 +119,8 @@ def build(spec: dict[str, Any]) -> HookChain | None:
     def fill(registry: Any, handlers: Any, sections: Any) -> None:
         nonlocal count
         for phase, scope in handlers:
-            registry.register(phase, _handler(phase, f"h{count}"), **_kwargs(scope), name=f"h{count}")
+            name = f"c{count}" if phase == "content" else f"h{count}"
+            registry.register(phase, _handler(phase, name), **_kwargs(scope), name=name)
             count += 1
         for scope, options, inner, more in sections:
             given = {name: value for name, value in options.items() if value is not None}

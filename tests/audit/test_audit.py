@@ -493,6 +493,20 @@ def test_a_handler_of_the_chain_is_looked_at_where_it_answers_alone(chain):
     assert found["somebody"].state == "partial"
 
 
+@pytest.mark.parametrize(("location", "state"), [("/hello", "guarded"), ("/x", "unguarded")])
+def test_what_a_chain_behind_another_answers_is_guarded_by_both(chain, location, state):
+    inner = quiet()
+    inner.content("/hello")(everybody)
+    chain.authen(location)(nobody)
+    found = audit(chain.wsgi(inner.wsgi(nobody)))
+    assert {route.path: route.state for route in found.routes}["/hello"] == state
+
+
+def test_a_handler_of_the_chain_that_never_applies_is_not_listed(chain):
+    chain.section("/a", exact=True).content("/b")(everybody)
+    assert [route.path for route in audit(chain).routes] == ["/a"]
+
+
 def test_what_is_neither_an_app_nor_a_chain_is_refused():
     with pytest.raises(NoSurfaceError, match="there is no chain in 7"):
         audit(7)

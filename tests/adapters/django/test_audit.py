@@ -228,7 +228,7 @@ def test_what_the_audit_says_of_a_site_is_what_requests_experience(spec, paths, 
         from django.urls import Resolver404, resolve
 
         try:
-            return route.name[0] == "h" or resolve(request[0], conf).view_name == route.name
+            return route.name[0] == "c" or resolve(request[0], conf).view_name == route.name
         except Resolver404:
             return False
 
