@@ -55,10 +55,6 @@ class Place(abc.ABC):
             chain: a new one for each test, not compiled yet.
         """
 
-    def __repr__(self) -> str:
-        """Show the name, as test reports do."""
-        return self.name
-
 
 class WSGIPlace(Place):
     """A place that comes to a WSGI application in the end; the suite brings the server."""

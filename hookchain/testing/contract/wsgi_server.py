@@ -56,9 +56,7 @@ class _Exchange:
         try:
             self._read(body)
         finally:
-            close = getattr(body, "close", None)
-            if close is not None:
-                close()
+            getattr(body, "close", lambda: None)()
 
     def _read(self, body: Any) -> None:
         left = self._sent.leaves_after

@@ -11,7 +11,8 @@ from werkzeug.wrappers import Response
 from hookchain.records import current_request
 from hookchain.request import Request
 from hookchain.results import DECLINED, OK, InternalRedirect
-from hookchain.testing.contract.case import Case, needs, note
+from hookchain.testing.contract.case import Case, needs, note, says
+from hookchain.testing.contract.exchanges import Sent
 from hookchain.testing.contract.pages import SEEN
 
 from .guarding import ANN, by_password
@@ -135,6 +136,13 @@ class Apps(Case):
         assert [chunk for chunk in answer.chunks if chunk] == [b"chunk 0 ", b"chunk 1 ", b"chunk 2 "]
         assert "Content-Length" not in answer.headers
         assert answer.req.bytes_sent == 24
+
+    @needs("has_app")
+    def test_a_stream_of_the_app_that_fails_ends_the_request(self) -> None:
+        hooks = self.chain()
+        hooks.log(says("log"))
+        hooks.cleanup(says("cleanup"))
+        assert self.send(hooks, Sent("/x?stream=3&fail=1")).ran == ["log", "cleanup"]
 
     @needs("has_app")
     def test_an_output_filter_changes_what_the_app_answers_and_its_length_is_put_right(self) -> None:

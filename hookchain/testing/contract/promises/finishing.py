@@ -161,7 +161,7 @@ class Finishing(Case):
 
         @hooks.content("/async")
         async def content(req: Request) -> Any:
-            for _ in range(1000):
+            while True:
                 yield b"0123456789"
 
         hooks.log(lambda req: note(req, f"log {req.aborted} {req.bytes_sent < 10_000}"))

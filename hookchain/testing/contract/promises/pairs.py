@@ -135,7 +135,9 @@ class Pairs(Case):
 
         hooks = self.chain()
         hooks.access(ahandler if is_async else handler)
+        hooks.content(lambda req: "content")
         assert self.ask(hooks).status == 500
+        assert self.ask(hooks, "/?yields").status == 200
 
     @SHAPES
     def test_yielding_twice_is_a_programming_error_that_the_log_tells(

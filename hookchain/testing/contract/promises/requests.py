@@ -9,8 +9,8 @@ import pytest
 
 from hookchain.chain import HookChain
 from hookchain.request import Request
-from hookchain.results import DECLINED, OK
-from hookchain.testing.contract.case import Case, note, says
+from hookchain.results import DECLINED
+from hookchain.testing.contract.case import Case, asays, note, says
 
 from .guarding import ANN, by_password
 
@@ -171,11 +171,7 @@ class Subrequests(Case):
 
     def test_a_sync_lookup_that_meets_an_async_handler_fails_and_names_its_twin(self) -> None:
         hooks = self.chain()
-
-        @hooks.access("/sub")
-        async def asynchronous(req: Request) -> object:
-            return OK
-
+        hooks.access("/sub")(asays("never"))
         hooks.fixup("/ask")(lambda req: req.lookup("/sub") and None)
         hooks.content(lambda req: DECLINED)
         answer = self.ask(hooks, "/ask")
