@@ -164,7 +164,10 @@ def _worst(states: set[State]) -> State:
         return "partial" if states & {"guarded", "partial"} else "unguarded"
     # Where nobody gets through, nothing is lost: a guard elsewhere is what the route is known by.
     order: tuple[State, ...] = ("partial", "public", "guarded")
-    return next((state for state in order if state in states), "closed")
+    for state in order:
+        if state in states:
+            return state
+    return "closed"
 
 
 def _case(verdict: Verdict, met: Sequence[Met]) -> Case:
