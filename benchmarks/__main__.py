@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
-from .page import write_page
+from .page import RESULTS, write_page
 from .report import table
 from .run import FULL, QUICK, SMOKE, run
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
@@ -32,7 +29,7 @@ def main() -> None:
         RESULTS.mkdir(exist_ok=True)
         version = "{}.{}".format(*sys.version_info)
         (RESULTS / f"{version}.json").write_text(json.dumps(document, indent=1) + "\n")
-    write_page(RESULTS)
+    write_page()
 
 
 def _tell(document: dict[str, Any]) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 from .plots import lines_of, plot
 from .report import markdown
 
+RESULTS = Path(__file__).parent / "results"
 DOCS = Path(__file__).parent.parent / "docs"
-_PAGE = DOCS / "explanation" / "performance.md"
+PAGE = DOCS / "explanation" / "performance.md"
 _BETWEEN = re.compile(r"(<!-- figures of (\S+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 _PLOTS = (
@@ -23,19 +24,15 @@ _PLOTS = (
 )
 
 
-def write_page(results: Path) -> None:
-    """Draw the plots of the results of Python 3.11, and put the tables into the page.
-
-    Args:
-        results: the folder with a document for each Python.
-    """
-    documents = {path.stem: json.loads(path.read_text()) for path in sorted(results.glob("*.json"))}
+def write_page() -> None:
+    """Draw the plots of the results of Python 3.11, and put the tables into the page."""
+    documents = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
     drawn_from: dict[str, Any] = documents.get("3.11") or next(iter(documents.values()))
     for name, group, title, across, is_logarithmic in _PLOTS:
         lines = lines_of(drawn_from["cases"], group)
         if lines:
             (DOCS / "_static" / name).write_text(plot(title, across, lines, is_logarithmic=is_logarithmic))
-    _PAGE.write_text(with_tables(_PAGE.read_text(), documents))
+    PAGE.write_text(with_tables(PAGE.read_text(), documents))
 
 
 def with_tables(page: str, documents: dict[str, Any]) -> str:

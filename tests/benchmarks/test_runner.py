@@ -5,7 +5,7 @@ import subprocess
 import sys
 from xml.etree import ElementTree as ET
 
-from benchmarks.page import with_tables
+from benchmarks.page import PAGE, RESULTS, with_tables
 from benchmarks.plots import lines_of, plot
 from benchmarks.report import markdown, table
 from benchmarks.rows import Row, results
@@ -66,3 +66,10 @@ def test_a_page_gets_the_table_of_each_python_between_its_marks():
     assert "| a hook |" in filled
     assert with_tables(filled, {"3.11": {"rows": [row]}}) == filled
     assert "No figures yet." in with_tables(page, {})
+
+
+def test_the_page_shows_the_results_that_are_kept():
+    documents = {path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}
+    assert documents
+    page = PAGE.read_text()
+    assert with_tables(page, documents) == page
