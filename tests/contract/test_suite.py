@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+
 import pytest
 
 BROKEN = """
@@ -44,8 +46,9 @@ def run(pytester):
     def run(body, promise, traits="", behind="wsgi_app"):
         source = BROKEN.format(body=body, traits=traits, behind=behind)
         pytester.makepyfile(test_broken=source)
-        result = pytester.runpytest_inprocess(
-            "-p", "no:randomly", "-p", "no:cacheprovider", "-k", promise, "-W", "ignore"
+        # In a context of its own, as a broken place leaves values behind.
+        result = contextvars.copy_context().run(
+            pytester.runpytest_inprocess, "-p", "no:randomly", "-p", "no:cacheprovider", "-k", promise, "-W", "ignore"
         )
         return result.stdout.str()
 

@@ -127,6 +127,13 @@ class Faults(Case):
         assert isinstance(answer.raised, asyncio.CancelledError)
         assert answer.req.aborted
 
+    def test_a_body_that_is_broken_off_by_more_than_a_failure_counts_as_aborted(self) -> None:
+        watched = self.watched("the body's chunk 2", is_async=False)
+        watched.fault = FAULTS["a BaseException"]
+        answer = self.send(watched.chain, SENT)
+        assert answer.req.aborted
+        assert isinstance(answer.req.exception, Interrupt)
+
 
 def check_none(problems: dict[Any, str]) -> None:
     """Check that none of many requests had a problem; the message has them all."""

@@ -129,6 +129,12 @@ class ErrorDocuments(Case):
         answer = self.ask(hooks, "/x")
         assert (answer.status, answer.text, answer.ran) == (403, '{"error": "no"}', ["document"])
 
+    def test_the_status_stays_whatever_a_document_answers(self) -> None:
+        hooks = self.refusing()
+        hooks.error_document(403)(lambda req: ("sorry", 200))
+        answer = self.ask(hooks, "/x")
+        assert (answer.status, answer.text) == (403, "sorry")
+
     @pytest.mark.parametrize("status", [400, 404, 500, 599])
     def test_without_statuses_it_covers_400_to_599(self, status: int) -> None:
         hooks = self.refusing(status)
