@@ -1,4 +1,4 @@
-"""drive() and adrive(): the only two places where handlers, filters and finishers are called.
+"""drive() and aproceed(): the only two places where handlers, filters and finishers are called.
 
 Source: the idea of a generator that decides and drivers that call is h11's and httpx's (``auth_flow``).
 """
@@ -17,7 +17,6 @@ from .cycle import SEND
 from .dispatch import Steps
 from .exceptions import AsyncHandlerError
 from .handlers import Handler, SecondHalf, origin_of
-from .leaving import CLOSE
 from .records import current
 from .request import Request
 from .results import Raised
@@ -259,7 +258,7 @@ def drive_to_end(steps: Steps[T], caller: Here) -> T:
 async def adrive_to_end(steps: Steps[T], threads: Threads) -> T:
     """Call steps on an event loop that send no response, like ``drive_to_end``."""
     try:
-        await adrive(steps, None, threads)
+        await aproceed(steps, advance(steps, None), threads, (SEND,))
     except Finished as finished:
         value: T = finished.value
         return value
@@ -271,23 +270,10 @@ async def _awaited(step: Step, args: tuple[Any, ...]) -> Any:
     return await step.call(*args)
 
 
-async def adrive(steps: Steps[Any], answer: Any, threads: Threads) -> Any:
-    """Call steps on an event loop until they are over or want a response to be sent; like ``drive``.
+async def aproceed(steps: Steps[Any], pending: Pending, threads: Threads, stops: tuple[Step, ...]) -> Pending:
+    """Call steps on an event loop, from a pending one on, until they are over or want one that is left to the caller.
 
     Sync steps go to a worker thread in runs, not one by one: the thread itself goes on until the next async one.
-    """
-    _, args = await aproceed(steps, advance(steps, answer), threads, _SENDING)
-    while threads.cancelled is not None:
-        await threads.run(functools.partial(call_here, CLOSE, args))  # nobody takes the response any more
-        _, args = await aproceed(steps, deliver(steps, threads), threads, _SENDING)
-    return args[0]
-
-
-_SENDING: tuple[Step, ...] = (SEND,)
-
-
-async def aproceed(steps: Steps[Any], pending: Pending, threads: Threads, stops: tuple[Step, ...]) -> Pending:
-    """Call steps on an event loop, from a pending one on.
 
     Args:
         steps: a generator of steps.
