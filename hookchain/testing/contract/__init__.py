@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite(__name__)
+pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in ("asgi_server", "promises", "wsgi_server")))
 
 from .contract import Contract, Promises  # noqa: E402 - assertions of what is imported before would say nothing
 from .exchanges import PAGE, Answer, Difference, Sent, Server, is_plain_page  # noqa: E402

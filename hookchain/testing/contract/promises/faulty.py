@@ -123,9 +123,7 @@ class Faults(Case):
     def test_a_cancelled_request_ends_as_cancelled(self) -> None:
         watched = self.watched("a handler of ACCESS", is_async=True)
         watched.fault = partial(self.server(watched.chain).interrupt, "cancel")
-        answer = self.send(watched.chain, SENT)
-        assert isinstance(answer.raised, asyncio.CancelledError)
-        assert answer.req.aborted
+        check_cancelled(self.send(watched.chain, SENT))
 
     def test_a_body_that_is_broken_off_by_more_than_a_failure_counts_as_aborted(self) -> None:
         watched = self.watched("the body's chunk 2", is_async=False)
@@ -133,6 +131,12 @@ class Faults(Case):
         answer = self.send(watched.chain, SENT)
         assert answer.req.aborted
         assert isinstance(answer.req.exception, Interrupt)
+
+
+def check_cancelled(answer: Answer) -> None:
+    """Check that a request ended as one that was cancelled."""
+    assert isinstance(answer.raised, asyncio.CancelledError)
+    assert answer.req.aborted
 
 
 def check_none(problems: dict[Any, str]) -> None:
