@@ -48,12 +48,12 @@ three-apps-check: $(VENV)/.tests
 # Coverage starts before pytest: pytest loads hookchain's plugin, and most of hookchain with it, before any test.
 test: $(VENV)/.tests
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest --numprocesses=auto
+	$(BIN)/python -m coverage run -m pytest --numprocesses=auto --dist=worksteal
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
 pytest: $(VENV)/.tests
-	$(BIN)/python -m pytest --numprocesses=auto $(TESTS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(TESTS)
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks

@@ -17,7 +17,7 @@ from .handlers import Handler, name_of, origin_of
 from .phases import Phase
 from .request import Request
 from .results import OK, Raised, UnusableAnswerError, outcome_of
-from .runs import Function, Segment, Settled
+from .runs import Function, Segment
 
 
 class Cleanup:
@@ -168,9 +168,7 @@ def _cleanups(first: Request) -> Steps[BaseException | None]:
     return serious
 
 
-def _report(req: Request, phase: Phase | None, settled: Settled) -> BaseException | None:
-    if settled is None:
-        return None
+def _report(req: Request, phase: Phase | None, settled: tuple[Handler, object]) -> BaseException | None:
     handler, answer = settled
     who = f"{handler.name} ({handler.origin})"
     if isinstance(answer, Raised):

@@ -82,8 +82,6 @@ class Request(SansIORequest):
         is_handshake: whether this is the handshake of a WebSocket.
         bridge: waits in a worker thread for what runs on the event loop; set by adapters.
         translate: turns a framework's own answers and exceptions into those that chains know; set by adapters.
-        is_altered: whether a handler has changed what is to be called from there on.
-        called_already: a phase that has yet to be ended, but whose planned handlers have been called.
         late_refusal: who refused the request after it had been handed to the app, and with what; else None.
         chain: the chain that handles it.
         decided_by: the name of the handler that ended the phase cycle, or None.

@@ -85,8 +85,6 @@ def outcome_of(answer: object, *, with_body: bool) -> Outcome:
     Raises:
         UnusableAnswerError: the answer means nothing here.
     """
-    if with_body and isinstance(answer, TEXT):
-        return body_response(answer)
     if isinstance(answer, Result) or (with_body and isinstance(answer, InternalRedirect)):
         return answer
     if isinstance(answer, int):

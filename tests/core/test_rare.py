@@ -8,12 +8,14 @@ import threading
 import time
 
 import pytest
+from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 
 from hookchain import HookChain, current_request, handler_called
 from hookchain.cycle import cycle
 from hookchain.delivery import SentFile
 from hookchain.drivers import advance
+from hookchain.environ_request import _LONGEST_REMEMBERED, _REMEMBERED_PATHS, _paths
 from hookchain.testing import make_request
 from hookchain.wsgi import request_of
 from tests.asking import by_ahandle, by_handle, by_wsgi
@@ -285,3 +287,60 @@ def test_a_handler_tells_how_it_has_encoded_the_bytes_that_it_answers_with():
 
     headers = by_handle(hooks).headers
     assert (headers["Content-Type"], headers["Content-Encoding"]) == ("text/plain", "gzip")
+
+
+def test_no_more_paths_are_remembered_than_there_is_room_for():
+    for number in range(_REMEMBERED_PATHS + 2):
+        _paths.remember(f"/{number}", f"/{number}")
+    assert len(_paths.known) <= _REMEMBERED_PATHS
+    _paths.remember("/" + "x" * _LONGEST_REMEMBERED, "/x")
+    assert all(len(raw) <= _LONGEST_REMEMBERED for raw in _paths.known)
+
+
+@pytest.mark.parametrize("ask", [by_handle, by_ahandle, by_wsgi])
+def test_a_401_that_an_output_filter_raises_has_the_challenge(ask):
+    hooks = quiet(challenge="Basic")
+
+    @hooks.output_filter
+    def closes(req, response):
+        raise Unauthorized
+
+    hooks.content(lambda req: "secret")
+    answer = ask(hooks)
+    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Basic")
+    assert "secret" not in answer.text
+
+
+def test_a_response_has_no_attribute_that_nobody_gave_it():
+    hooks = quiet()
+    found = []
+    hooks.output_filter(lambda req, response: found.append(hasattr(response, "nosuch")))
+    hooks.content(lambda req: "text")
+    assert by_handle(hooks).text == "text"
+    assert found == [False]
+
+
+def test_a_reason_phrase_in_latin_1_is_sent():
+    hooks = quiet()
+    hooks.content(lambda req: Response("x", status="200 Caf\xe9"))
+    assert by_wsgi(hooks).status == 200
+
+
+def test_a_default_that_fails_is_a_failure_of_the_request(tmp_path, monkeypatch):
+    hooks = quiet(document_root=tmp_path)
+    hooks.compile()
+    monkeypatch.setattr(hooks.files.translate, "call", lambda req: 1 / 0)
+    assert by_handle(hooks).status == 500
+
+
+def test_a_sync_handler_may_read_what_an_async_input_filter_gives_it():
+    hooks = quiet()
+
+    @hooks.input_filter
+    async def upper(req, stream):
+        async for chunk in stream:
+            await asyncio.sleep(0)
+            yield chunk.upper()
+
+    hooks.content(lambda req: req.get_data())
+    assert by_wsgi(hooks, "/", "POST", data=b"abc").text == "ABC"

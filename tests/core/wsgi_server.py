@@ -120,8 +120,10 @@ def call_checked(chain: HookChain, environ: dict[str, Any], app: WSGIApplication
     behind = None if app is None else checked(app)
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
+        gc.freeze()  # what other tests have left behind need not be looked through
         answer = call(checked(chain.wsgi(behind)), dict(environ))
         gc.collect()  # an iterator that nobody closed is told of when it goes
+        gc.unfreeze()
     wrong = [str(warning.message) for warning in found]
     found_wrong = [message for message in wrong if not _is_outdated(message, environ, answer)]
     assert found_wrong == [], (found_wrong, answer.started)

@@ -64,7 +64,9 @@ class Site:
         return log
 
     def notes(self, key):
-        lines = (self.folder / served.FINISHED).read_text().splitlines()
+        file = self.folder / served.FINISHED
+        # The server may be in the middle of a line.
+        lines = file.read_text().rpartition("\n")[0].splitlines() if file.exists() else []
         return [note for note in map(json.loads, lines) if note["id"] == key]
 
     def access_lines(self):

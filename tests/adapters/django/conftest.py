@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import django
@@ -11,6 +12,14 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "tests.adapters.django.project.settings"
 django.setup()
 
 from tests.adapters.django.places import PLACES  # noqa: E402 - Django has to be set up
+
+
+@pytest.fixture(autouse=True)
+def _own_garbage():
+    """Let tests that collect garbage look at their own alone, and not at what all tests before have left."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(params=sorted(PLACES))
