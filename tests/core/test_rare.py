@@ -342,3 +342,11 @@ def test_a_sync_handler_may_read_what_an_async_input_filter_gives_it():
 
     hooks.content(lambda req: req.get_data())
     assert by_wsgi(hooks, "/", "POST", data=b"abc").text == "ABC"
+
+
+@pytest.mark.parametrize("data", [b"", b"a body"])
+def test_a_rewrite_above_the_root_is_refused(data):
+    hooks = quiet()
+    hooks.trans(lambda req: setattr(req, "uri", "/../etc"))
+    hooks.content(lambda req: "reached")
+    assert by_handle(hooks, "/", "POST", data=data).status == 400
