@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from .log_format import compile_value, utf8
-from .log_time import iso_template, microseconds, once_a_second
+from .log_format import compile_value
+from .log_line import utf8
+from .log_time import EachSecond, iso_template, microseconds
 from .log_values import MISSING, final_of, original_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _logger = logging.getLogger("hookchain")
 
 
 def _time() -> Field:
-    template = once_a_second(iso_template)
+    template = EachSecond(iso_template)
     return lambda first, _: template(first) % (microseconds(first.start_time) // 1_000 % 1_000)
 
 
@@ -57,12 +58,13 @@ def _directive_field(text: str) -> Field:
     return field
 
 
-def compile_json(fields: Mapping[str, str]) -> Callable[[Request], str]:
+def compile_json(fields: Mapping[str, str], end: str = "") -> Callable[[Request], str]:
     """Make a function that writes a request as one line of JSON in ASCII.
 
     Args:
         fields: formats such as "%{X-Request-Id}i" by key. They replace fields of the same key and stand behind the
             others; their values are strings, and null where the text is "-".
+        end: what the line ends with.
 
     Returns:
         The function. What the client asked for comes from the first record, status, user and ``decided_by`` from the
@@ -83,7 +85,7 @@ def compile_json(fields: Mapping[str, str]) -> Callable[[Request], str]:
             except Exception:
                 _logger.exception("the field %r of an access log failed; null stands in its place", key)
                 values[key] = None
-        return json.dumps(values)
+        return json.dumps(values) + end
 
     return line
 

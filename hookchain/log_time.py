@@ -132,25 +132,26 @@ def moment(record: Request, *, end: bool) -> float:
     return record.start_time + record.duration if end else record.start_time
 
 
-def once_a_second(render: Render, *, end: bool = False) -> Callable[[Request], str]:
-    """Make a function that writes a request's time, and renders it anew only when the second changes.
+class EachSecond:
+    """Writes the time of requests, rendered anew only when the second changes.
 
-    Args:
-        render: writes a local time.
-        end: whether the time is that of the request's end, not its begin.
-
-    Returns:
-        The function; it may be called in several threads.
+    It may be called in several threads.
     """
-    cached = (-1, "")
 
-    def get(record: Request) -> str:
-        nonlocal cached
-        seconds = record.start_time + record.duration if end else record.start_time
+    def __init__(self, render: Render, *, end: bool = False) -> None:
+        """Take what writes a local time, and whether the time is that of a request's end, not its begin."""
+        self._render = render
+        self._end = end
+        self._known = (-1, "")
+
+    def __call__(self, record: Request) -> str:
+        """Write a request's time."""
+        return self.at(moment(record, end=self._end))
+
+    def at(self, seconds: float) -> str:
+        """Write a time in seconds since the epoch."""
         second = int(seconds + 5e-7)  # the second of the nearest microsecond
-        known = cached  # one read: another thread may replace it at any time
+        known = self._known  # one read: another thread may replace it at any time
         if known[0] != second:
-            known = cached = (second, render(time.localtime(second)))
+            known = self._known = (second, self._render(time.localtime(second)))
         return known[1]
-
-    return get

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import EnvironHeaders
 
 from .exceptions import did_you_mean
-from .log_time import apache_time, compile_strftime, microseconds, moment, once_a_second
+from .log_time import EachSecond, apache_time, compile_strftime, microseconds, moment
 
 if TYPE_CHECKING:
-    import time
-
     from werkzeug.datastructures import Headers
 
+    from .environ_request import EnvironRequest
     from .request import Request
 
 Getter = Callable[["Request"], str]
@@ -129,6 +129,21 @@ def request_line(record: Request) -> str:
     return f"{record.method} {target} {record.protocol}"
 
 
+def usual_start(record: EnvironRequest, made: Mapping[str, Any]) -> float:
+    """Return when a request that was made of an environ began, without making what only the log asks for."""
+    start: float | None = made.get("start_time")
+    return time.time() - (time.perf_counter() - record.started) if start is None else start
+
+
+def usual_request_line(record: EnvironRequest, made: Mapping[str, Any], environ: Mapping[str, Any]) -> str:
+    """Return the request line of one, likewise."""
+    target = made["raw_uri"] if "raw_uri" in made else environ.get("REQUEST_URI") or environ.get("RAW_URI")
+    if not target or target[0] != "/":
+        return request_line(record)
+    protocol = made["protocol"] if "protocol" in made else environ.get("SERVER_PROTOCOL", "HTTP/1.1")
+    return f"{record.method} {target} {protocol}"
+
+
 def query(record: Request) -> str:
     """Return the query string with its "?"; nothing where there is none."""
     if record.query_string:
@@ -136,10 +151,15 @@ def query(record: Request) -> str:
     return "?" if record.unparsed_uri.endswith("?") else ""
 
 
+def header_variable(name: str) -> str:
+    """Return the key under which an environ has a request header."""
+    key = name.upper().replace("-", "_")
+    return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
+
+
 def header_in(name: str) -> Getter:
     """Make a getter of a request header; several of one name are joined, as httpd does."""
-    key = name.upper().replace("-", "_")
-    variable = key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
+    variable = header_variable(name)
 
     def get(record: Request) -> str:
         headers = record.headers
@@ -259,7 +279,7 @@ def request_time(argument: str) -> Getter:
         which, form = "begin", argument
     end = which == "end"
     if not form:
-        return once_a_second(apache_time, end=end)
+        return EachSecond(apache_time, end=end)
     special = {
         "sec": _since_epoch(1_000_000, end=end),
         "msec": _since_epoch(1_000, end=end),
@@ -276,4 +296,4 @@ def request_time(argument: str) -> Getter:
     def verbatim(local: time.struct_time) -> str:
         return Verbatim(render(local))
 
-    return once_a_second(verbatim, end=end)
+    return EachSecond(verbatim, end=end)

@@ -44,6 +44,23 @@ class Refusing:
         self.write("")
 
 
+class Full:
+    """A file that takes two bytes at a time, and then no more."""
+
+    def __init__(self, size=0):
+        self.data = b""
+        self.size = size
+
+    def write(self, data):
+        if len(self.data) >= self.size:
+            raise OSError(28, "No space left on device")
+        self.data += data[:2]
+        return len(data[:2])
+
+    def close(self):
+        pass
+
+
 # -- formats by name
 
 
@@ -176,6 +193,23 @@ def test_a_stream_is_flushed_after_each_line(tmp_path):
         assert (tmp_path / "log").read_text() == "200\n"
 
 
+def test_a_stream_that_flushes_each_line_by_itself_is_as_good_as_another(tmp_path):
+    with (tmp_path / "log").open("w", buffering=1) as stream:
+        AccessLog("%s", to=stream).write(record())
+        assert (tmp_path / "log").read_text() == "200\n"
+        stream.reconfigure(line_buffering=False)
+        AccessLog("%s", to=stream).write(record(status=404))
+        assert (tmp_path / "log").read_text() == "200\n404\n"
+
+
+def test_closing_leaves_a_stream_to_its_owner():
+    stream = io.StringIO()
+    log = AccessLog("%s", to=stream)
+    log.close()
+    log.write(record())
+    assert stream.getvalue() == "200\n"
+
+
 def test_a_failing_stream_is_reported_and_never_raises(caplog, capfd):
     AccessLog("%s", to=Refusing()).write(record())
     assert [(entry.name, entry.levelname) for entry in caplog.records] == [("hookchain", "ERROR")]
@@ -246,7 +280,6 @@ def test_a_path_may_be_a_string(tmp_path):
 def test_a_file_is_utf8_whatever_the_locale_says(tmp_path, file_log):
     log = file_log("é\udcff %s")
     log.write(record())
-    assert log._sink._handler.stream.encoding == "utf-8"
     assert (tmp_path / "access.log").read_bytes() == "é\\udcff 200\n".encode()
 
 
@@ -275,10 +308,21 @@ def test_a_file_that_cannot_be_made_anew_is_reported_and_found_again_later(tmp_p
 
 def test_a_file_that_cannot_be_written_is_reported_and_never_raises(file_log, caplog, capfd, monkeypatch):
     log = file_log()
-    monkeypatch.setattr(log._sink._handler, "flush", Refusing().flush)
+    log._sink._handler.stream.close()
+    monkeypatch.setattr(log._sink._handler, "_is_there", lambda: True)
+    monkeypatch.setattr(log._sink._handler, "stream", Full())
     log.write(record())
     assert "access.log) is lost" in caplog.text
     assert capfd.readouterr().err == ""
+
+
+def test_what_a_file_does_not_take_at_once_follows(file_log, monkeypatch):
+    log, full = file_log("%s %m"), Full(size=8)
+    log._sink._handler.stream.close()
+    monkeypatch.setattr(log._sink._handler, "_is_there", lambda: True)
+    monkeypatch.setattr(log._sink._handler, "stream", full)
+    log.write(record())
+    assert full.data == b"200 GET\n"
 
 
 def test_a_file_is_closed_with_the_log_that_nobody_holds_any_more(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import logging
 import os
 import re
@@ -16,9 +17,11 @@ from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.wrappers import Response
 
 from hookchain.access_log import COMBINED, COMMON
+from hookchain.environ_request import EnvironRequest
 from hookchain.exceptions import DeclarationError
 from hookchain.log_directives import DIRECTIVES
-from hookchain.log_format import compile_format, compile_value, escape
+from hookchain.log_format import compile_format, compile_value, parse
+from hookchain.log_line import escape, read_carefully, source
 from hookchain.request import Request
 from tests.core.log_records import START, record, redirected, requests
 
@@ -402,6 +405,91 @@ def test_a_request_of_the_library_has_all_that_the_directives_read(utc):
     )
     values = compile_format("%O %I %S %D %T")(req).split()
     assert all(value.isdigit() for value in values), values
+
+
+# -- requests made of an environ, which are read without making what only the log asks for
+
+ENVIRON = {
+    "REQUEST_METHOD": "GET",
+    "PATH_INFO": "/a",
+    "QUERY_STRING": "x=1",
+    "REQUEST_URI": "/a?x=1",
+    "SERVER_PROTOCOL": "HTTP/1.0",
+    "REMOTE_ADDR": "192.0.2.7",
+    "HTTP_USER_AGENT": "curl/8",
+    "CONTENT_TYPE": "text/x",
+}
+EVERY = (
+    '%a %b %B %h %k %l %L %m "%r" %s %>s %t %{begin}t %{sec}t %u %U %H %{User-Agent}i %{Content-Type}i %{X}i %{a{b}i'
+)
+
+
+def environ_request(*, without=(), environ=(), **changes):
+    req = EnvironRequest({**{key: value for key, value in ENVIRON.items() if key not in without}, **dict(environ)})
+    req.started = 9.5
+    for name, value in changes.items():
+        setattr(req, name, value)
+    return req
+
+
+ENVIRON_REQUESTS = {
+    "as it came": {},
+    "with nothing said": {"without": ("REQUEST_URI", "REMOTE_ADDR", "SERVER_PROTOCOL", "HTTP_USER_AGENT")},
+    "RAW_URI": {"without": ("REQUEST_URI",), "environ": {"RAW_URI": "/raw"}},
+    "a whole URL": {"environ": {"REQUEST_URI": "http://ann:secret@example.org/"}},
+    "no path": {"environ": {"REQUEST_URI": ""}},
+    "a user and a body": {"user": "ann", "status": 404, "bytes_sent": 7},
+    "no status": {"status": 0, "user": ""},
+    "set by a handler": {
+        "remote_addr": "198.51.100.1",
+        "protocol": "HTTP/2",
+        "raw_uri": "/else",
+        "start_time": START,
+        "method": "PUT",
+    },
+    "an address that is gone": {"remote_addr": None, "raw_uri": None},
+    "other headers": {"headers": Headers([("User-Agent", "a"), ("X", "1"), ("X", "2")])},
+    "headers of another environ": {"headers": EnvironHeaders({"HTTP_X": "other"})},
+    "to be escaped": {"environ": {"HTTP_USER_AGENT": 'a"b\\c\xe9\n', "REQUEST_URI": "/\x7f"}},
+    "of no text": {"environ": {"HTTP_X": 7}},
+}
+
+
+@pytest.mark.parametrize("case", ENVIRON_REQUESTS)
+def test_a_request_made_of_an_environ_is_written_like_any_other(case, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: START)
+    monkeypatch.setattr(time, "perf_counter", lambda: 10.0)
+    literals, items = parse(EVERY)
+    req, same = environ_request(**ENVIRON_REQUESTS[case]), environ_request(**ENVIRON_REQUESTS[case])
+    parts = read_carefully(literals, items, same)
+    parts[1::2] = map(escape, parts[1::2])
+    assert compile_format(EVERY)(req) == "".join(parts)
+
+
+def test_headers_that_a_handler_has_read_are_written_as_well():
+    req = environ_request()
+    assert req.headers.get("X-Forwarded-For") is None
+    assert compile_format("%{User-Agent}i")(req) == "curl/8"
+
+
+def test_nothing_is_made_for_the_line_of_a_usual_request():
+    req = environ_request()
+    before = set(vars(req))
+    compile_format(COMBINED)(req)
+    assert set(vars(req)) == before
+
+
+def test_a_redirected_request_made_of_an_environ_tells_of_both_records():
+    first, last = environ_request(status=404), record(status=200, uri="/new")
+    last.prev, first.next = first, last
+    assert compile_format("%s %>s %U %>U")(first) == compile_format("%s %>s %U %>U")(last) == "404 200 /a /new"
+
+
+def test_the_code_of_a_line_can_be_read():
+    literals, items = parse('{%h} "%{Referer}i"')
+    line = compile_format('{%h} "%{Referer}i"')
+    assert "".join(linecache.getlines(line.__code__.co_filename)) == source(literals, items)
+    assert """whole = f'{{{value0}}} "{value1}"'""" in source(literals, items)
 
 
 # -- no request forges a line
