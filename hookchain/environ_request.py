@@ -54,9 +54,9 @@ class EnvironRequest(Request):
         if path is None:
             self._take_path(text(raw))
             if self.path_error is None and raw != "*":
-                _paths.remember(raw, self._path)
+                _paths.remember(raw, self.canonical_path)
         else:
-            self._path = path
+            self.canonical_path = path
 
     @property
     def kind_of_next(self) -> type[Request]:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from . import paths
 from .declarations import ERROR_STATUSES, ErrorDocument, Filter, Kind
 from .handlers import Handler
 from .order import arrange
 from .phases import Phase, Policy
+from .prefixes import Prefix, prefixes_of
 from .request import Request
 from .runs import Run
 from .scopes import canonical_host
@@ -134,6 +134,7 @@ class Selection:
         self.input_filters = self._filter_choice(plan, Filter.INPUT)
         self._options = Choice(nodes, lambda node: bool(node.options.options), _options_of)
         self.routes: dict[Any, Any] = {}
+        self._patterned = tuple(node for node in nodes if node.pattern is not None)
 
     def _run_choice(self, plan: Plan, phase: Phase) -> Choice[Run]:
         return Choice(
@@ -153,6 +154,10 @@ class Selection:
     def options(self, req: Request) -> Mapping[str, Any]:
         """Return the merged ``options`` mappings."""
         return self._options.call(req)
+
+    def path_params(self, path: str) -> dict[str, str]:
+        """Return the named groups of the nodes' regular expressions; inner ones win."""
+        return {name: value for node in self._patterned for name, value in node.path_params(path).items()}
 
 
 def _has_say_in(kind: Kind, node: Node) -> bool:
@@ -194,38 +199,32 @@ def _options_of(nodes: Sequence[Node]) -> Mapping[str, Any]:
 class Plan:
     """A compiled chain: finds the Selection for a request.
 
-    A request changes nothing here but two dictionaries that remember what was found; both are only ever added to or
-    replaced, so that no lock is needed.
+    A request changes nothing here but two dictionaries and the prefixes, which remember what was found; all of that
+    is only ever added to or replaced, so that no lock is needed.
     """
 
     def __init__(self, tree: Tree) -> None:
         """Index the nodes by their location and the order constraints by entry."""
         self.tree = tree
         self._earlier = constraints(tree.entries)
-        self._by_prefix: dict[str, list[Node]] = {}
-        for node in tree.nodes:
-            self._by_prefix.setdefault(node.prefix, []).append(node)
+        self._prefixes = prefixes_of(tree.nodes)
         self.uses_hosts = any(node.scope.hosts is not None for node in tree.nodes)
         self._uses_methods = any(node.scope.methods is not None for node in tree.nodes)
         self._has_patterns = any(node.scope.pattern is not None for node in tree.nodes)
-        self._uses_more_than_paths = self.uses_hosts or self._uses_methods
+        self._goes_by_path = not self.uses_hosts and not self._uses_methods
         self._selections: dict[tuple[tuple[Node, ...], frozenset[str]], Selection] = {}
         self._remembered: dict[Key, Selection] = {}
 
     def select(self, req: Request) -> Selection:
         """Find what applies to a request's path, method and host, and set its ``path_params``."""
-        path, method = req.path, req.method
-        host = self.host_of(req) if self.uses_hosts else None
-        key = (path, method, host) if self._uses_more_than_paths else path
+        path = req.canonical_path
+        key = path if self._goes_by_path else (path, req.method, self.host_of(req))
         selection = self._remembered.get(key)
         if selection is None:
-            selection = self.find(path, method, host)
+            selection = self.find(path, req.method, self.host_of(req))
             self._remember(key, path, selection)
         if self._has_patterns:
-            params: dict[str, str] = {}
-            for node in selection.nodes:
-                params.update(node.path_params(path))
-            req.path_params = params
+            req.path_params = selection.path_params(path)
         return selection
 
     def host_of(self, req: Request) -> str | None:
@@ -244,7 +243,11 @@ class Plan:
 
     def find(self, path: str, method: str, host: str | None) -> Selection:
         """Find what applies, without a request."""
-        candidates = [node for prefix in paths.prefixes(path) for node in self._by_prefix.get(prefix, ())]
+        prefix = self._prefixes.longest_of(path)
+        return prefix.selection or self._find_among(prefix, path, method, host)
+
+    def _find_among(self, prefix: Prefix, path: str, method: str, host: str | None) -> Selection:
+        candidates = prefix.candidates()
         nodes = sorted((node for node in candidates if node.covers(path, method, host)), key=lambda node: node.key)
         others: frozenset[str] = frozenset()
         if self._uses_methods and not any(_has_content(node) for node in nodes):
@@ -253,6 +256,8 @@ class Plan:
         selection = self._selections.get(key)
         if selection is None:
             selection = self._selections[key] = Selection(self, nodes, others)
+        if all(node.goes_by_prefix for node in candidates):
+            prefix.selection = selection
         return selection
 
     def entries_of(self, kind: Kind, nodes: Sequence[Node]) -> list[Entry]:

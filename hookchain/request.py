@@ -127,6 +127,7 @@ class Request(SansIORequest):
     aborted: bool = False
     trace: list[TraceEntry] | None = None
     protocol: str
+    canonical_path: str  # what the property `path` returns, for who must not wait for a property
     path_error: BadPathError | None = None
     authen_ran: bool = False
     selection: Selection
@@ -201,13 +202,13 @@ class Request(SansIORequest):
     def _take_path(self, path: str) -> None:
         self.path_error = None
         if path == "*" and self.method == "OPTIONS":
-            self._path = path
+            self.canonical_path = path
             return
         try:
-            self._path = normalise(path or "/")
+            self.canonical_path = normalise(path or "/")
         except BadPathError as error:
             self.path_error = error
-            self._path = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            self.canonical_path = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
     @property
     def path(self) -> str:
@@ -216,7 +217,7 @@ class Request(SansIORequest):
         Raises:
             HookChainError: it is set in MAP_TO_STORAGE or later.
         """
-        return self._path
+        return self.canonical_path
 
     @path.setter
     def path(self, path: str) -> None:
@@ -234,7 +235,7 @@ class Request(SansIORequest):
 
     def move_to(self, path: str) -> None:
         """Take the path that a framework has made of it on the way to the route."""
-        if path != self._path:
+        if path != self.canonical_path:
             self._take_path(path)
             self.selection = self.chain.select(self)
 

@@ -110,7 +110,7 @@ def make_scope(
     text, pattern = _check_location(location, exact=exact)
     if when is not None:
         _check_when(when)
-    return Scope(
+    scope = Scope(
         location=text,
         exact=exact,
         pattern=pattern,
@@ -121,6 +121,7 @@ def make_scope(
         endpoint=_check_text("endpoint", endpoint),
         when=when,
     )
+    return _EVERYTHING if scope.is_empty else scope  # one for all, as most handlers have no limits of their own
 
 
 def _check_location(location: object, *, exact: bool) -> tuple[str | None, re.Pattern[str] | None]:

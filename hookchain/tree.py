@@ -93,6 +93,16 @@ class Node:
             and (self.scope.hosts is None or host in self.scope.hosts)
         )
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether no path below its prefix is covered, as its location, or one around it, covers itself alone."""
+        return self.scope.exact or (self.parent is not None and self.parent.is_exact)
+
+    @property
+    def goes_by_prefix(self) -> bool:
+        """Whether it covers whatever its prefix and the nodes around it cover; conditions aside."""
+        return self.pattern is None and self.scope.methods is None and self.scope.hosts is None and not self.scope.exact
+
     def covers_path(self, path: str) -> bool:
         """Tell whether the node's own location covers a path that its prefix covers."""
         if self.pattern is not None:

@@ -124,6 +124,47 @@ def test_the_index_of_locations_finds_exactly_what_looking_at_every_section_find
 
 
 @pytest.mark.parametrize(
+    ("limits", "covered", "left_out"),
+    [
+        ({"methods": "POST"}, ("/a/b", "POST", None), ("/a/b", "GET", None)),
+        ({"hosts": "one.example"}, ("/a/b", "GET", "one.example"), ("/a/b", "GET", "two.example")),
+        ({"location": re.compile("/b$")}, ("/a/b", "GET", None), ("/a/c", "GET", None)),
+        ({"location": "/", "exact": True}, ("/a/", "GET", None), ("/a/c", "GET", None)),
+        ({"location": "/b", "exact": True}, ("/a/b", "GET", None), ("/a/b/c", "GET", None)),
+    ],
+)
+def test_what_applied_to_one_request_is_not_taken_for_what_applies_to_another_below_the_same_prefix(
+    limits, covered, left_out
+):
+    hooks = quiet()
+    hooks.section("/a").section(**limits).section("/x")
+    inner = hooks.plan.tree.nodes[2]
+    for _ in range(2):
+        assert inner in hooks.plan.find(*covered).nodes
+        assert inner not in hooks.plan.find(*left_out).nodes
+
+
+def test_what_is_no_path_is_covered_by_what_covers_everything_alone():
+    hooks = quiet()
+    hooks.section(re.compile(r"\*"))
+    hooks.section("/a")
+    hooks.section("/", exact=True)
+    chain, pattern, *_ = hooks.plan.tree.nodes
+    assert hooks.plan.find("*", "OPTIONS", None).nodes == (chain, pattern)
+    assert hooks.plan.find("no/a", "GET", None).nodes == (chain,)
+    assert hooks.plan.find("//a", "GET", None).nodes == (chain,)
+
+
+def test_the_longest_prefix_of_a_path_says_what_applies_where_no_section_asks_for_more():
+    hooks = quiet()
+    hooks.section("/", exact=True)
+    hooks.section("/a").section("/b")
+    find = hooks.plan.find
+    assert find("/a/b/c", "GET", None) is find("/a/b", "POST", "one.example") is not find("/a", "GET", None)
+    assert find("/a/b.html", "GET", None) is find("/a/", "GET", None)
+
+
+@pytest.mark.parametrize(
     ("phase", "order"),
     [("fixup", ["chain", "outer", "inner", "pattern"]), ("type", ["pattern", "inner", "outer", "chain"])],
 )
