@@ -56,6 +56,7 @@ def request_of(scope: Mapping[str, Any], incoming: Incoming, max_body: int | Non
         ),
     )
     req.asgi_scope, req.is_handshake = scope, is_handshake
+    req.is_plain = req.is_plain and not is_handshake
     version = scope.get("http_version", "1.1")
     req.protocol = f"HTTP/{version}"
     req.raw_uri = _target_of(scope)

@@ -20,8 +20,8 @@ from .config import configure, read_file
 from .cycle import cycle, run_subrequest, subrequest
 from .declarations import Reference, References, make_options, reference_name
 from .defaults import FileHandlers, file_handlers
-from .delivery import Delivery, as_response, async_body_met
-from .drivers import Here, InContext, adrive_to_end, drive, drive_to_end
+from .delivery import as_response, async_body_met, deliver
+from .drivers import Here, InContext, adrive_to_end, drive_to_end
 from .exceptions import CompileError, DeclarationError, HookChainError, Problem, did_you_mean
 from .explain import explain
 from .explanation import Explanation
@@ -244,7 +244,7 @@ class HookChain(Registry):
         """Make a request this chain's; adapters call it before the cycle starts."""
         req.chain = self
         req.selection = (self._plan or self.plan).select(req)
-        if self.settings.debug or self.keeps_trace or signals.somebody_observes():
+        if self.keeps_trace or self.settings.debug or signals.somebody_observes():
             req.trace = []
 
     def select(self, req: Request) -> Selection:
@@ -266,10 +266,8 @@ class HookChain(Registry):
         """
         self.begin(req)
         caller = InContext(contextvars.copy_context(), uses_loop=False)
-        caller.context.run(current.set, req)
-        steps = cycle(req)
-        response = drive(steps, None, caller)
-        delivery = Delivery(req, response, steps, caller)
+        delivery = deliver(req, caller)
+        response = delivery.response
         if isinstance(response.response, AsyncIterable):
             caller.async_met = caller.async_met or async_body_met(req)
         if caller.async_met is not None:

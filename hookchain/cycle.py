@@ -18,10 +18,11 @@ from werkzeug.wrappers import Response
 from . import signals
 from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
-from .finishing import finish, last_record, nothing_is_left
+from .finishing import finish, finish_at_once, last_record
 from .framework import Framework
 from .leaving import CLOSE, complete, give_up, leave, leave_plainly
-from .process import Ended, content, look_up, process, status_of_content
+from .process import NOT_BEGUN, Begun, Ended, behind, content, first_stretch, look_up, process, status_of_content
+from .records import current
 from .redirects import follow, settle
 from .request import Request
 from .responses import last_resort, set_type, status_response
@@ -47,47 +48,108 @@ MOST_SUBREQUESTS = 10
 """Subrequests inside one another that one request may make (httpd's LimitInternalRecursion)."""
 
 
-def cycle(req: Request) -> Steps[None]:
+def answer_at_once(req: Request) -> Response | Steps[None]:
+    """Answer a request by what it begins with, where that is all there is to do.
+
+    Args:
+        req: its ``chain`` and ``selection`` are set. This is called where sync handlers are.
+
+    Returns:
+        The response, behind which ``end_at_once`` comes; or the steps of the rest of the cycle, for a driver.
+    """
+    current.set(req)
+    try:
+        stretch = first_stretch(req)
+        if stretch is None or stretch.is_async:
+            return cycle(req)
+        begun = behind(req, stretch, stretch.call(req))
+        ended = begun[0]
+        if type(ended) is Success:
+            response = leave_plainly(req, req, ended)
+            if response is not None:
+                return response
+    except BaseException as error:
+        return cycle(req, raised=error)
+    return cycle(req, begun)
+
+
+def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
+    """End a request that was answered at once.
+
+    Args:
+        req: the request. This is called where sync handlers are.
+        sent: what went wrong on the response's way, or None.
+
+    Returns:
+        What is left to be driven; None where nothing is.
+    """
+    failed = None if sent is None else _failure(req, sent)
+    if failed is not None:
+        return _end(req, failed, finish(req))
+    req.mark_finished()
+    left = finish_at_once(req)
+    return None if left is None else _end(req, None, left)
+
+
+def cycle(req: Request, begun: Begun = NOT_BEGUN, *, raised: BaseException | None = None) -> Steps[None]:
     """Process a request from POST_READ_REQUEST to CLEANUP.
 
     Args:
         req: its ``chain`` and ``selection`` are set.
+        begun: how far it has come.
+        raised: what went wrong on that way.
 
     Raises:
         BaseException: what no response can stand for, once everything is finished: KeyboardInterrupt and the like, and
             with ``debug=True`` every exception.
     """
-    response = yield from _respond(req)
-    failed = _failure(req, (yield SEND, (response,))) if isinstance(response, Response) else response
+    response = yield from _respond(req, begun, raised)
+    failed = response if isinstance(response, BaseException) else None
+    if failed is None:
+        sent = yield SEND, (response,)
+        failed = None if sent is None else _failure(req, sent)
+    yield from _end(req, failed, finish(req))
+
+
+def _end(req: Request, failed: BaseException | None, finishing: Steps[BaseException | None]) -> Steps[None]:
     yield FINISH, (req,)
-    serious = None if nothing_is_left(req) else (yield from finish(req))
+    serious = yield from finishing
     if failed is not None:
         raise failed
     if serious is not None:
         raise serious
 
 
-def _respond(req: Request) -> Steps[Response | BaseException]:
+def _respond(req: Request, begun: Begun, raised: BaseException | None) -> Steps[Response | BaseException]:
     """Return the response, or what has to be raised when everything is finished."""
-    response: Outcome | Success
-    try:
-        if signals.request_started.receivers:
-            yield from told(signals.request_started, req)
-        record, response = req, (yield from process(req))
-        if not isinstance(response, Success):
-            record, response = yield from settle(req, response)
-        if isinstance(response, _RESPONSES):
-            response = leave_plainly(req, record, response) or (yield from leave(req, record, response))
-    except GeneratorExit:
-        raise  # nobody drives this any more
-    except BaseException as error:
-        record, response = last_record(req), (yield from _unforeseen(req, error))
+    if raised is None:
+        record, response = yield from _made(req, begun)
+    else:
+        record, response = last_record(req), (yield from _unforeseen(req, raised))
     if req.framework is not None:
         response = yield from _exit(req, req.framework, response)
     if isinstance(response, BaseException):
         req.status, req.exception, req.decided_by = HTTPStatus.INTERNAL_SERVER_ERROR, response, record.decided_by
         req.aborted = isinstance(response, CancelledError)
     return response
+
+
+def _made(req: Request, begun: Begun) -> Steps[tuple[Request, Response | BaseException]]:
+    """Go through the phases and the way out."""
+    try:
+        if signals.request_started.receivers and begun is NOT_BEGUN:
+            yield from told(signals.request_started, req)
+        record: Request = req
+        outcome: Outcome | Success = yield from process(req, begun)
+        if not isinstance(outcome, Success):
+            record, outcome = yield from settle(req, outcome)
+        if isinstance(outcome, BaseException):
+            return record, outcome
+        return record, leave_plainly(req, record, outcome) or (yield from leave(req, record, outcome))
+    except GeneratorExit:
+        raise  # nobody drives this any more
+    except BaseException as error:
+        return last_record(req), (yield from _unforeseen(req, error))
 
 
 def _exit(req: Request, framework: Framework, response: Response | BaseException) -> Steps[Response | BaseException]:
@@ -117,10 +179,8 @@ def _unforeseen(req: Request, error: BaseException, who: str = "the request cycl
         return response
 
 
-def _failure(req: Request, sent: Raised | None) -> BaseException | None:
-    """Note what became of the response on its way; returns what is more than a failure of the body."""
-    if sent is None:
-        return None
+def _failure(req: Request, sent: Raised) -> BaseException | None:
+    """Note what went wrong on the response's way; returns what is more than a failure of the body."""
     if isinstance(sent.error, Exception):
         outcome_of_exception(req, "the response's body", sent.error)
         req.exception = sent.error

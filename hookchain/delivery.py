@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from contextvars import Context
 from typing import Any, cast
 
 from werkzeug.wrappers import Response
 
+from .cycle import answer_at_once, end_at_once
 from .dispatch import Steps
-from .drivers import InContext, drive_on
+from .drivers import InContext, drive, drive_on
 from .exceptions import AsyncHandlerError
 from .file_response import FileBody
 from .request import Request
@@ -16,21 +18,47 @@ from .responses import complete_length, own_copy
 from .results import Raised
 
 
-class Delivery:
-    """The body of a response as a WSGI iterable; its end or ``close()``, whichever is first, finishes the request."""
+def deliver(req: Request, caller: InContext, answer: Response | Steps[None] | None = None) -> Delivery:
+    """Process a request up to the point where its response is to be sent.
 
-    def __init__(self, req: Request, response: Response, steps: Steps[None], caller: InContext) -> None:
-        """Take a response that ``steps`` wants to be sent."""
+    Args:
+        req: the request; a chain has begun it.
+        caller: says where sync steps are called, and calls the async ones.
+        answer: what ``answer_at_once`` has returned, where it has been called.
+
+    Returns:
+        The delivery of its response.
+
+    Raises:
+        Finished: the request is over, and has none.
+    """
+    if answer is None:
+        answer = caller.run(answer_at_once, req)
+    if isinstance(answer, Response):
+        return Delivery(req, answer, None, caller)
+    return Delivery(req, drive(answer, None, caller), answer, caller)
+
+
+class Delivery:
+    """The body of a response as a WSGI iterable; its end or ``close()``, whichever is first, finishes the request.
+
+    Attributes:
+        response: what is on its way.
+    """
+
+    def __init__(self, req: Request, response: Response, steps: Steps[None] | None, caller: InContext) -> None:
+        """Take a response that ``steps`` wants to be sent; or, without steps, one that was given at once."""
         self._req = req
-        self._response = response
-        self._steps: Steps[None] | None = steps
+        self.response = response
+        self._steps = steps
+        self._is_over = False
         self._caller = caller
         self._chunks: Iterator[bytes] | None = None
         self._body: Any = response.response
 
     def __iter__(self) -> Iterator[bytes]:
         """Iterate over the body."""
-        body = self._response.response
+        body = self.response.response
         if self._chunks is None and isinstance(body, list):
             self._chunks = whole = self._counted(body)
             return whole
@@ -59,18 +87,18 @@ class Delivery:
 
     def _next_chunk(self) -> bytes:
         if self._chunks is None:
-            self._chunks = _encoded(self._response.response, self._caller)
+            self._chunks = _encoded(self.response.response, self._caller)
         return next(self._chunks)
 
     def _run(self, function: Callable[..., Any], *args: Any) -> Any:
         # On the thread's event loop a task enters the context itself, so it must not be entered here.
-        if isinstance(self._response.response, AsyncIterable):
+        if isinstance(self.response.response, AsyncIterable):
             return function(*args)
         return self._caller.run(function, *args)
 
     def close(self) -> None:
         """Close the body and finish the request, if that has not been done."""
-        if self._steps is None:
+        if self._is_over:
             return
         length = self._length() if self._chunks is None else None
         if length is not None:
@@ -80,7 +108,7 @@ class Delivery:
         self._end(None)
 
     def _length(self) -> int | None:
-        return self._body.length if isinstance(self._body, FileBody) else complete_length(self._response)
+        return self._body.length if isinstance(self._body, FileBody) else complete_length(self.response)
 
     def fail(self, error: BaseException) -> None:
         """Finish a request whose response could not even be started."""
@@ -88,32 +116,79 @@ class Delivery:
 
     def close_read(self, *, aborted: bool) -> None:
         """Close a body that somebody else has read, and finish the request."""
-        if self._steps is not None:
+        if not self._is_over:
             self._req.aborted = aborted
             self._end(None)
 
     def _end(self, outcome: Raised | None) -> None:
-        steps, self._steps = self._steps, None
-        if steps is None:
+        if self._is_over:
             return
+        self._is_over = True
         answer: Any = outcome
         try:
             self._close_body()
         except BaseException as error:
             answer = answer or Raised(error)
-        drive_on(steps, answer, self._caller)
+        steps = self._steps
+        if steps is None:
+            steps, answer = self._caller.run(end_at_once, self._req, answer), None
+        if steps is not None:
+            drive_on(steps, answer, self._caller)
         if self._caller.async_met is not None:
             raise self._caller.async_met from None
 
     def _close_body(self) -> None:
-        body = self._response.response
-        if isinstance(body, list) and not vars(self._response).get("_on_close"):
+        body = self.response.response
+        if isinstance(body, list) and not vars(self.response).get("_on_close"):
             return
         if isinstance(body, AsyncIterable):
             aclose = getattr(body, "aclose", None)
             if aclose is not None:
                 self._caller.wait(aclose())
-        self._caller.run(self._response.close)
+        self._caller.run(self.response.close)
+
+
+class WholeDelivery:
+    """A body of one piece, given at once, as a WSGI iterable; its end or ``close()`` finishes the request."""
+
+    __slots__ = ("_body", "_context", "_is_over", "_is_taken", "_req")
+
+    def __init__(self, req: Request, body: bytes, context: Context) -> None:
+        """Take a body that the library holds alone; ``context`` is the request's."""
+        self._req = req
+        self._body = body
+        self._context = context
+        self._is_taken = self._is_over = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Iterate over the one piece."""
+        return iter(self._take, None)
+
+    def _take(self) -> bytes | None:
+        if not self._is_taken:
+            self._is_taken = True
+            self._req.bytes_sent = len(self._body)
+            return self._body
+        self._end(None)
+        return None
+
+    def close(self) -> None:
+        """Finish the request, if that has not been done."""
+        if not self._is_over:
+            self._req.bytes_sent = len(self._body)
+            self._req.aborted = self._is_taken
+            self._end(None)
+
+    def fail(self, error: BaseException) -> None:
+        """Finish a request whose response could not even be started."""
+        self._end(Raised(error))
+
+    def _end(self, outcome: Raised | None) -> None:
+        if not self._is_over:
+            self._is_over = True
+            steps = self._context.run(end_at_once, self._req, outcome)
+            if steps is not None:
+                drive_on(steps, None, InContext(self._context, uses_loop=True))
 
 
 class SentFile:

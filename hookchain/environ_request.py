@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import EnvironHeaders
@@ -11,7 +13,8 @@ from werkzeug.wsgi import get_content_length, get_input_stream
 
 from .body import RequestBody
 from .paths import decode
-from .request import Request
+from .request import PLAIN_METHODS, Request
+from .results import FIRST_STATUS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -38,41 +41,75 @@ class _Paths:
 _paths = _Paths()
 
 
+class Made:
+    """An attribute of an EnvironRequest that is made when it is first asked for.
+
+    A ``__getattr__`` would do so too, and would make each access to all other attributes dearer.
+    """
+
+    def __init__(self, make: Callable[[EnvironRequest, WSGIEnvironment], Any]) -> None:
+        """Take what makes it of the request and its environ."""
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Learn the attribute's name."""
+        self._name = name
+
+    def __get__(self, req: EnvironRequest | None, owner: type) -> Any:
+        """Make it; from then on Python finds it in the request itself."""
+        if req is None:
+            return self
+        value = req.__dict__[self._name] = self._make(req, req.environ or {})
+        return value
+
+
 class EnvironRequest(Request):
     """A request that reads its environ when it is asked; the environ is not changed."""
 
+    scheme = Made(lambda _, environ: environ.get("wsgi.url_scheme", "http"))
+    server = Made(lambda _, environ: _server_of(environ))
+    root_path = Made(lambda _, environ: text(environ.get("SCRIPT_NAME", "")).rstrip("/"))
+    query_string = Made(lambda req, environ: req.quoted(environ.get("QUERY_STRING", "").encode("latin-1")))
+    headers = Made(lambda _, environ: EnvironHeaders(environ))
+    remote_addr = Made(lambda _, environ: environ.get("REMOTE_ADDR"))
+    protocol = Made(lambda _, environ: environ.get("SERVER_PROTOCOL", "HTTP/1.1"))
+    raw_uri = Made(lambda _, environ: environ.get("REQUEST_URI") or environ.get("RAW_URI"))
+    start_time = Made(lambda req, _: time.time() - (time.perf_counter() - req.started))
+    _asked_path = Made(lambda _, environ: text(environ.get("PATH_INFO", "")))
+    _make_body = Made(lambda _, environ: functools.partial(_body_of, environ))
+
     def __init__(self, environ: WSGIEnvironment) -> None:  # pyright: ignore[reportMissingSuperCall]
-        """Take method and path; all else waits."""
-        self.started = time.perf_counter()
+        """Take method and path; all else waits.
+
+        What every request is asked for is set here, though the class has the same values: Python finds it sooner.
+        """
+        self.started = perf_counter()
         self.environ = environ
-        self.unparsed_method = method = environ["REQUEST_METHOD"]
-        self.method = method if method in _METHODS else method.upper()
-        if environ.get("CONTENT_LENGTH", "0") not in _NO_BODY or "HTTP_TRANSFER_ENCODING" in environ:
-            self.has_body = True
-        raw = environ.get("PATH_INFO", "")
-        path = _paths.known.get(raw)
-        if path is None:
-            self._take_path(text(raw))
-            if self.path_error is None and raw != "*":
-                _paths.remember(raw, self.canonical_path)
-        else:
+        self.unparsed_method = self.method = method = environ["REQUEST_METHOD"]
+        self.status = FIRST_STATUS
+        self.framework = self.trace = self.content_type_out = self.content_encoding_out = None
+        self.is_altered = self.is_touched = False
+        self.has_body = environ.get("CONTENT_LENGTH", "") not in _NO_BODY or "HTTP_TRANSFER_ENCODING" in environ
+        path = _paths.known.get(environ.get("PATH_INFO", ""))
+        if path is not None and method in PLAIN_METHODS:
             self.canonical_path = path
+            self.is_plain = True
+        else:
+            self._take_what_is_new(environ.get("PATH_INFO", ""))
+
+    def _take_what_is_new(self, raw: str) -> None:
+        self.method = self.unparsed_method.upper()
+        self._take_path(text(raw))
+        if self._has_plain_path:
+            _paths.remember(raw, self.canonical_path)
+        self.is_plain = self.method in PLAIN_METHODS and self._has_plain_path
 
     @property
     def kind_of_next(self) -> type[Request]:
         """What a record that goes on from this one is made as: its path and query are no longer the environ's."""
         return Request
 
-    def __getattr__(self, name: str) -> Any:
-        """Make an attribute when it is first asked for."""
-        make = _MADE_OF.get(name)
-        if make is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        value = self.__dict__[name] = make(self, self.environ or {})
-        return value
 
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # in upper case already
 _NO_BODY = ("", "0")
 
 
@@ -93,19 +130,3 @@ def _server_of(environ: WSGIEnvironment) -> tuple[str, int | None] | None:
 
 def _body_of(environ: WSGIEnvironment) -> RequestBody:
     return RequestBody(get_input_stream(environ), content_length=get_content_length(environ))
-
-
-_MADE_OF: Mapping[str, Callable[[EnvironRequest, WSGIEnvironment], Any]] = {
-    "scheme": lambda _, environ: environ.get("wsgi.url_scheme", "http"),
-    "server": lambda _, environ: _server_of(environ),
-    "root_path": lambda _, environ: text(environ.get("SCRIPT_NAME", "")).rstrip("/"),
-    "query_string": lambda req, environ: req.quoted(environ.get("QUERY_STRING", "").encode("latin-1")),
-    "headers": lambda _, environ: EnvironHeaders(environ),
-    "remote_addr": lambda _, environ: environ.get("REMOTE_ADDR"),
-    "protocol": lambda _, environ: environ.get("SERVER_PROTOCOL", "HTTP/1.1"),
-    "raw_uri": lambda _, environ: environ.get("REQUEST_URI") or environ.get("RAW_URI"),
-    "start_time": lambda req, _: time.time() - (time.perf_counter() - req.started),
-    "_asked_path": lambda _, environ: text(environ.get("PATH_INFO", "")),
-    "_make_body": lambda _, environ: lambda: _body_of(environ),
-}
-"""What attributes are made of, by their names."""

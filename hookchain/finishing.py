@@ -6,8 +6,9 @@ Each finisher is isolated: one that raises is logged under its name and stops no
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from . import signals
 from .dispatch import Steps, added_to, asked, is_idle, is_observed, sent, somebody_listens, whose
@@ -18,6 +19,8 @@ from .phases import Phase
 from .request import Request
 from .results import OK, Raised, UnusableAnswerError, outcome_of
 from .runs import Function, Segment
+from .straight import CHECKED, Part
+from .stretches import Stretch
 
 
 class Cleanup:
@@ -31,20 +34,81 @@ class Cleanup:
         self.is_async = inspect.iscoroutinefunction(function)
 
 
+_LEFT = frozenset({"second_halves", "cleanups", "body", "added_handlers"})
+"""What leaves something to be done, where a request has it."""
+
+
 def nothing_is_left(first: Request) -> bool:
     """Tell whether nobody wants to know that a request is over, so that ``finish`` has nothing to do."""
-    made = first.__dict__
-    return (
-        first.selection.finishes_nothing
-        and first.next is None
-        and first.chain.access_log is None
-        and not ("second_halves" in made or "cleanups" in made or "body" in made or "added_handlers" in made)
-        and not (signals.request_finished.receivers or somebody_listens())
-    )
+    ending = first.selection.ending or ending_of(first)
+    return ending is NOTHING and not (_is_left(first) or signals.request_finished.receivers or somebody_listens())
 
 
-def finish(first: Request) -> Steps[BaseException | None]:
+def _is_left(req: Request) -> bool:
+    """Tell whether a request has left behind what no handler of LOG and CLEANUP does."""
+    return bool((req.is_touched and _LEFT.intersection(req.__dict__)) or req.next is not None)
+
+
+def _unless_left(over: Phase) -> Callable[[Request], Phase | None]:
+    return lambda req: over if _is_left(req) else None
+
+
+def _unless_told(over: Phase) -> Callable[[Request], Phase | None]:
+    """Return what ends a stretch where something is left, or somebody is to be told that the request is over."""
+    return lambda req: over if signals.request_finished.receivers or _is_left(req) else None
+
+
+NOTHING = Stretch([Part(check=_unless_told(Phase.LOG))], 0)
+"""The end of a request that nobody wants to know of."""
+
+_DRIVEN = Stretch([], 0)
+"""The end of a request at which something has to be decided."""
+
+
+def ending_of(req: Request) -> Stretch:
+    """Return LOG and CLEANUP as one stretch, made once for each set of sections."""
+    ending: Stretch | None = req.selection.ending
+    if ending is None:
+        ending = req.selection.ending = _ending(req)
+    return ending
+
+
+def _ending(req: Request) -> Stretch:
+    log, cleanup = req.selection.runs[Phase.LOG], req.selection.runs[Phase.CLEANUP]
+    handlers = (*log.fixed.handlers, *cleanup.fixed.handlers)
+    if log.conditional or cleanup.conditional or len({handler.is_async for handler in handlers}) > 1:
+        return _DRIVEN
+    access_log = req.chain.access_log
+    if not handlers and access_log is None:
+        return NOTHING
+    write = None if access_log is None else access_log.call
+    in_log, in_cleanup = ((("phase", phase),) for phase in (Phase.LOG, Phase.CLEANUP))
+    parts = [Part(in_log, log.fixed.handlers, check=write, may_alter=True)]
+    if not cleanup.fixed.handlers:
+        return Stretch([*parts, Part(check=_unless_told(Phase.LOG))], 0)
+    parts += [Part(check=_unless_left(Phase.LOG)), Part(in_cleanup, cleanup.fixed.handlers, may_alter=True)]
+    return Stretch([*parts, Part(check=_unless_told(Phase.CLEANUP))], 0)
+
+
+BrokenOff: TypeAlias = tuple[Any, Any]
+"""Who broke a stretch off, and what it answered."""
+
+
+def finish_at_once(req: Request) -> Steps[BaseException | None] | None:
+    """Run LOG and CLEANUP as one stretch; returns what is left of ``finish``, or None where nothing is."""
+    ending = req.selection.ending or ending_of(req)
+    if ending is _DRIVEN or ending.is_async or req.trace is not None or req.is_altered or somebody_listens():
+        return finish(req)
+    broken_off = ending.call(req)
+    return None if broken_off is None else finish(req, broken_off)
+
+
+def finish(first: Request, broken_off: BrokenOff | None = None) -> Steps[BaseException | None]:
     """Run LOG, the access log, second halves, registered cleanups and CLEANUP.
+
+    Args:
+        first: the request itself.
+        broken_off: what broke a stretch of them off.
 
     Returns:
         An exception that is more than a failure (KeyboardInterrupt and the like), to be raised when all ran.
@@ -52,19 +116,14 @@ def finish(first: Request) -> Steps[BaseException | None]:
     every = list(records(first)) if first.next is not None else [first]
     for record in every:
         record.take_outcome_of(first)
+    over = broken_off[1] if broken_off is not None and broken_off[0] is CHECKED else None
     serious: list[BaseException | None] = []
-    listens = somebody_listens()
-    if listens or not all(is_idle(record, Phase.LOG) for record in every):
-        serious += yield from _announced(first, Phase.LOG, every)
-    elif first.chain.access_log is not None:
-        first.phase = Phase.LOG
-        yield first.chain.access_log, (first,)
-    if "second_halves" in first.__dict__ or "cleanups" in first.__dict__:
-        serious += yield from _leftovers(first)
-    if listens or not all(is_idle(record, Phase.CLEANUP) for record in every):
-        for record in reversed(every):
-            serious += yield from _announced(record, Phase.CLEANUP, [record])
-        serious += yield from _leftovers(first)  # what CLEANUP handlers have left behind
+    if over is None and not (broken_off is not None and first.phase is Phase.CLEANUP):
+        serious += yield from _log(first, every, broken_off)
+        broken_off = None
+    serious += yield from _leftovers(first)
+    if over is not Phase.CLEANUP:
+        serious += yield from _clean_up(first, every, None if over else broken_off)
     if "body" in first.__dict__:
         yield CLOSE_BODY, (first,)
     if signals.request_finished.receivers:
@@ -72,17 +131,42 @@ def finish(first: Request) -> Steps[BaseException | None]:
     return next(filter(None, serious), None)
 
 
-def _announced(req: Request, phase: Phase, owners: Sequence[Request]) -> Steps[list[BaseException | None]]:
+def _clean_up(
+    first: Request, every: Sequence[Request], broken_off: BrokenOff | None
+) -> Steps[list[BaseException | None]]:
+    serious: list[BaseException | None] = []
+    if broken_off is None and not somebody_listens() and all(is_idle(record, Phase.CLEANUP) for record in every):
+        return serious
+    for record in reversed(every):
+        serious += yield from _announced(record, Phase.CLEANUP, [record], broken_off)
+    serious += yield from _leftovers(first)  # what CLEANUP handlers have left behind
+    return serious
+
+
+def _log(first: Request, every: Sequence[Request], broken_off: BrokenOff | None) -> Steps[list[BaseException | None]]:
+    if broken_off is not None or somebody_listens() or not all(is_idle(record, Phase.LOG) for record in every):
+        return (yield from _announced(first, Phase.LOG, every, broken_off))
+    if first.chain.access_log is not None:
+        first.phase = Phase.LOG
+        yield first.chain.access_log, (first,)
+    return []
+
+
+def _announced(
+    req: Request, phase: Phase, owners: Sequence[Request], broken_off: BrokenOff | None
+) -> Steps[list[BaseException | None]]:
     req.phase = phase
-    if not somebody_listens():
-        return [(yield from _in_turn(req, phase, owners))]
+    if broken_off is not None or not somebody_listens():
+        return [(yield from _in_turn(req, phase, owners, broken_off))]
     started = yield from sent(signals.phase_started, req, phase=phase)
-    serious = yield from _in_turn(req, phase, owners)
+    serious = yield from _in_turn(req, phase, owners, None)
     finished = yield from sent(signals.phase_finished, req, phase=phase)
     return [started, serious, finished]
 
 
-def _in_turn(req: Request, phase: Phase, owners: Sequence[Request]) -> Steps[BaseException | None]:
+def _in_turn(
+    req: Request, phase: Phase, owners: Sequence[Request], broken_off: BrokenOff | None
+) -> Steps[BaseException | None]:
     """Call the handlers of a phase; behind one that fails the rest, unless in LOG an answer ended it."""
     serious = None
     run = yield from asked(req, phase)
@@ -91,9 +175,12 @@ def _in_turn(req: Request, phase: Phase, owners: Sequence[Request]) -> Steps[Bas
         log_error(req, f"a section's when, asked for {phase.name},", run.error)
         run = req.selection.runs[phase].fixed
     waiting = list(run.observed if is_observed(req) else run.segments)
+    if broken_off is not None:
+        waiting = _from(waiting, broken_off[0])
     while waiting or _take_added(waiting, req, phase, owners):
         segment = waiting.pop(0)
-        settled = whose(segment, (yield segment, (req,)))
+        settled = broken_off if broken_off is not None else whose(segment, (yield segment, (req,)))
+        broken_off = None
         if settled is None:
             continue
         if phase is Phase.LOG or isinstance(settled[1], Raised):
@@ -105,6 +192,11 @@ def _in_turn(req: Request, phase: Phase, owners: Sequence[Request]) -> Steps[Bas
     if access_log is not None and phase is Phase.LOG:
         yield access_log, (req,)
     return serious
+
+
+def _from(segments: list[Segment], who: object) -> list[Segment]:
+    """Return the segments from the one on in which a handler broke the call off; none where all have been called."""
+    return list(itertools.dropwhile(lambda segment: who not in segment.handlers, segments))
 
 
 def _take_added(waiting: list[Segment], req: Request, phase: Phase, owners: Sequence[Request]) -> bool:

@@ -24,6 +24,7 @@ from .responses import (
     drop_bad_headers,
     finalise,
     finalise_plain,
+    finalise_text,
     last_resort,
     merge_headers,
     own_copy,
@@ -31,39 +32,51 @@ from .responses import (
     set_type,
     status_response,
 )
-from .results import Outcome, Raised, full_response
+from .results import FIRST_STATUS, Outcome, Raised, full_response
 from .runs import Function
 
 _UNAUTHORIZED = 401
+_TO_BE_LOOKED_AT = frozenset({204, 205, 304, _UNAUTHORIZED})
+"""The statuses that never have a body, and the one that goes with a challenge."""
 
 CLOSE = Function(Response.close)
 """Closes a response that is not sent after all."""
 
 
 def leave_plainly(first: Request, record: Request, ended: Success | Response) -> Response | None:
-    """Make a response ready whose body is all that there is to say, and about which nobody is to be asked.
+    """Make a response ready that says all by itself, and about which nobody is to be asked.
 
     Returns:
         The response; None where ``leave`` has to go through all that it may be given.
     """
-    made = ended.response if isinstance(ended, Success) else None
-    if not isinstance(made, PlainResponse) or not made.is_untouched:
+    if first is not record or type(ended) is not Success or not _is_nobodys_business(first):
         return None
-    is_plain = (
-        first is record
-        and first.status == made.status_code
-        and first.method != "HEAD"
+    made = ended.response
+    if type(made) is Response:
+        made = PlainResponse.copied(made)
+    elif type(made) is not PlainResponse or not made.is_new:
+        return None
+    status = made.sent_status
+    if status < FIRST_STATUS or status in _TO_BE_LOOKED_AT:
+        return None
+    if made.whole is not None:
+        finalise_text(made)
+    elif not finalise_plain(made, needs_type=not ended.is_apps):
+        return None
+    made.is_new = False
+    first.response, first.status = made, status
+    return made
+
+
+def _is_nobodys_business(first: Request) -> bool:
+    """Tell whether handlers, filters and a framework have no say in what a request is answered with."""
+    return (
+        first.method != "HEAD"
         and first.framework is None
         and first.content_type_out is first.content_encoding_out is None
         and first.selection.output_filters.is_empty
-        and "headers_out" not in first.__dict__
-        and "err_headers_out" not in first.__dict__
+        and not (first.is_touched and ("headers_out" in first.__dict__ or "err_headers_out" in first.__dict__))
     )
-    if not is_plain:
-        return None
-    finalise_plain(made)
-    first.response = made
-    return made
 
 
 def leave(first: Request, record: Request, ended: Success | Response) -> Steps[Response | BaseException]:

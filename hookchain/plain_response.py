@@ -1,60 +1,96 @@
-"""PlainResponse: what a handler's text becomes, without Werkzeug's Headers as long as nobody looks at them."""
+"""PlainResponse: what the library makes of an answer, without Werkzeug's Headers until somebody looks at them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
 
-_FRESH = 3
-"""How many attributes a new one has: status, headers and all else come on top."""
+_OK = "200 OK"
+
+
+class _MadeHeaders:
+    """The attribute ``headers``, made of the pairs when asked for; a ``__getattr__`` would slow down all others."""
+
+    @overload
+    def __get__(self, response: None, owner: type) -> _MadeHeaders: ...
+    @overload
+    def __get__(self, response: PlainResponse, owner: type) -> Headers: ...
+    def __get__(self, response: PlainResponse | None, owner: type) -> _MadeHeaders | Headers:
+        if response is None:
+            return self
+        response.is_new, response.is_seen = False, True
+        headers = response.__dict__["headers"] = Headers()
+        vars(headers)["_list"] = response.pairs
+        return headers
 
 
 class PlainResponse(Response):
-    """A response made of text or bytes alone, by the library itself.
+    """A response that the library itself makes.
 
-    To make Werkzeug's Headers costs more than most handlers do, and where nothing but the body was answered nobody has
-    asked for them.
+    To make Werkzeug's Headers costs more than most handlers do, and where nobody has looked at them nobody has asked.
 
     Attributes:
-        length: of the body as it was made, in bytes.
-        pairs: the headers as they left; empty before.
+        pairs: the headers, in order; all of it is text, and no value holds a line end.
+        whole: the body, where it is one piece of bytes behind which nothing has to be closed; else None.
+        is_new: whether it is as it was made and has not left.
+        is_seen: whether somebody has looked at the headers, so that ``pairs`` may no longer be all that they say.
     """
 
-    _status = "200 OK"
-    _status_code = 200
+    headers: Any = _MadeHeaders()
     direct_passthrough = False
-    pairs: tuple[tuple[str, str], ...] = ()
+    is_seen = False
 
-    def __init__(self, body: bytes) -> None:  # pyright: ignore[reportMissingSuperCall]
-        """Take the body; what Werkzeug's constructor does, ``headers`` does when it is asked for."""
-        self.response = [body]
-        self.length = len(body)
+    def __init__(  # pyright: ignore[reportMissingSuperCall]
+        self,
+        body: Any,
+        pairs: list[tuple[str, str]],
+        status: str = _OK,
+        status_code: int = 200,
+        whole: bytes | None = None,
+    ) -> None:
+        """Take everything as it is; what Werkzeug's constructor does, ``headers`` does when it is asked for."""
+        self.response = body
+        self.pairs = pairs
+        self.whole = whole
+        self.is_new = True
+        self._status = status
+        self._status_code = status_code
         self._on_close = []
 
-    def __getattr__(self, name: str) -> Any:
-        """Make the headers; nothing else is made when it is asked for."""
-        if name != "headers":
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        headers = vars(self)["headers"] = Headers(self.pairs or [("Content-Length", str(self.length))])
-        return headers
+    @classmethod
+    def copied(cls, response: Response) -> PlainResponse:
+        """Return a copy of a Response of Werkzeug's own class, which may be kept by whoever has made it."""
+        plain = cls(response.response, [*response.headers], response.status, response.status_code)
+        on_close = vars(response)["_on_close"]
+        if on_close:
+            plain._on_close = [*on_close]
+        if response.direct_passthrough:
+            plain.direct_passthrough = True
+        return plain
 
     @property
-    def is_untouched(self) -> bool:
-        """Whether it is new, a plain 200, and nobody has looked at its headers."""
-        return len(self.__dict__) == _FRESH
+    def sent_status(self) -> int:
+        """The status; 0 where its line is nothing to be sent as it is."""
+        line = self._status
+        return self._status_code if line is _OK or (line.isascii() and line.isprintable()) else 0
+
+    def measure(self) -> None:
+        """Find out whether the body is one piece of bytes behind which nothing has to be closed."""
+        body = self.response
+        if type(body) is list and len(body) == 1 and type(body[0]) is bytes and not self._on_close:
+            self.whole = body[0]
 
     def as_full(self) -> Response:
         """Return it as a Response like any other, which outside code may make another class of."""
         full = Response.__new__(Response)
-        vars(full).update(
-            vars(self),
-            headers=self.headers,
-            _status=self._status,
-            _status_code=self._status_code,
-            direct_passthrough=False,
-        )
-        for name in ("length", "pairs"):
+        vars(full).update(vars(self), headers=self.headers, direct_passthrough=self.direct_passthrough)
+        for name in ("pairs", "whole", "is_new", "is_seen"):
             vars(full).pop(name, None)
         return full
+
+
+def text_response(body: bytes) -> PlainResponse:
+    """Return the response that a handler's text stands for; its Content-Type is not known yet."""
+    return PlainResponse([body], [("Content-Length", str(len(body)))], _OK, 200, body)

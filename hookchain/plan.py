@@ -109,7 +109,6 @@ class Selection:
     Attributes:
         nodes: the nodes, outermost first.
         runs: for each phase what is called.
-        finishes_nothing: whether neither LOG nor CLEANUP has handlers.
         guard: how requests are guarded.
         sections: the nodes that are sections; a handler's own location is one where the handler is a guard.
         documents: the error documents, innermost first.
@@ -118,6 +117,7 @@ class Selection:
         uses_hosts: whether any section of the chain goes by host.
         other_methods: methods of content handlers for the same path that do not take this method.
         routes: what the cycle has found out about all requests that it is for.
+        ending: likewise, about their end.
     """
 
     def __init__(self, plan: Plan, nodes: Sequence[Node], other_methods: frozenset[str]) -> None:
@@ -126,7 +126,6 @@ class Selection:
         self.other_methods = other_methods
         self.uses_hosts = plan.uses_hosts
         self.runs: Mapping[Phase, Choice[Run]] = {phase: self._run_choice(plan, phase) for phase in Phase}
-        self.finishes_nothing = self.runs[Phase.LOG].is_empty and self.runs[Phase.CLEANUP].is_empty
         self.guard = Choice(nodes, has_say_in_guards, plan.guard_of)
         self.sections = Choice(nodes, _is_section, lambda nodes: tuple(filter(_is_section, nodes)))
         self.documents = Choice(nodes, lambda node: bool(node.error_documents), _documents_of)
@@ -135,6 +134,7 @@ class Selection:
         self._options = Choice(nodes, lambda node: bool(node.options.options), _options_of)
         self.routes: dict[Any, Any] = {}
         self._patterned = tuple(node for node in nodes if node.pattern is not None)
+        self.ending: Any = None
 
     def _run_choice(self, plan: Plan, phase: Phase) -> Choice[Run]:
         return Choice(

@@ -14,20 +14,20 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.wrappers import Response
 
-from .dispatch import Steps, Success, asked, conclude, has_handlers, outcome_of_exception, run_phase, translated
+from .dispatch import Steps, Success, asked, conclude, has_handlers, outcome_of_exception, run_phase, translated, whose
 from .error_log import log_refusal
 from .file_response import FileResponse
 from .guards import guards
 from .handlers import Handler
 from .phases import Phase
-from .plain_response import PlainResponse
-from .request import Request
+from .plain_response import text_response
+from .request import PLAIN_METHODS, Request
 from .responses import set_status
 from .results import DONE, FIRST_STATUS, OK, TEXT, Outcome, Raised, body_response
 from .runs import Function
 from .scopes import canonical_host
-from .straight import Stop
-from .stretches import STEP_OF, Checks, Route, Stretch, may_go_ahead, route_of
+from .straight import ALTERED, CHECKED
+from .stretches import STEP_OF, Checks, Stretch, route_of
 
 Ended: TypeAlias = Outcome | Success | None
 
@@ -40,53 +40,63 @@ TRACE = "hookchain.process.trace"
 NOTHING_THERE = "hookchain.process.not_found"
 TOO_LARGE = "hookchain.process.max_body"
 
+_CONTENT = Phase.CONTENT  # Python 3.11 looks a member of an enum up by a call
 _WITH_STATUS = (SansIOResponse, tuple)
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
 
-_KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # spares them the search
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _LENGTH = re.compile(r"[0-9]{1,18}\Z")
 
 
-def process(req: Request) -> Steps[Outcome | Success]:
+Begun: TypeAlias = tuple[Ended, int]
+"""How far a request has come: what ended the phases, or None, and the step to go on with."""
+
+NOT_BEGUN: Begun = (None, 0)
+
+
+def process(req: Request, begun: Begun = NOT_BEGUN) -> Steps[Outcome | Success]:
     """Run all phases that make a response: in stretches as far as nothing has to be decided, else phase by phase."""
-    route = route_of(req, CHECKS) if may_go_ahead(req) else _PHASE_BY_PHASE
-    step, last = 0, len(_ALL)
-    ended: Ended
-    while step < last:
+    route = route_of(req, CHECKS)
+    ended, step = begun
+    while ended is None and step < _END:
         stretch = None if req.is_altered else route[step]
         if stretch is None:
             ended, step = (yield from _ALL[step](req)), step + 1
         else:
             settled = stretch.call(req) if stretch.is_pure else (yield stretch, (req,))
-            if settled is None:
-                step = stretch.end
-                continue
-            ended, step = _ended_in(req, stretch, settled)
-        if ended is not None:
-            return _done(req) if ended is DONE else ended
-    return (yield from _fall_back(req))
+            ended, step = behind(req, stretch, settled if settled is None else whose(stretch, settled))
+    if ended is None:
+        return (yield from _fall_back(req))
+    return _done(req) if ended is DONE else ended
 
 
-def _broken_off(stretch: Stretch, settled: Any) -> tuple[Any, Any]:
-    # What a driver can't call at all fails as the first of the handlers.
-    return (stretch.handlers[0], settled) if isinstance(settled, Raised) else settled
+def first_stretch(req: Request) -> Stretch | None:
+    """Return the stretch that a request begins with; None where it begins with something to decide."""
+    return route_of(req, CHECKS)[0]
 
 
-def _ended_in(req: Request, stretch: Stretch, settled: Any) -> tuple[Ended, int]:
-    """Return what it means that a stretch was broken off, and the step to go on with where that is nothing."""
-    who, answer = _broken_off(stretch, settled)
-    if who is Stop.CHECKED:
-        return answer, 0
-    if who is Stop.ALTERED:
+def behind(req: Request, stretch: Stretch, settled: Any) -> Begun:
+    """Tell how far a request has come when a stretch was called.
+
+    Args:
+        req: the request.
+        stretch: the stretch.
+        settled: what its call returned.
+    """
+    if settled is None:
+        return None, stretch.end
+    who, answer = settled
+    if who is CHECKED:
+        return answer, _END
+    if who is ALTERED:
         req.called_already, req.is_altered = req.phase, True
         return None, STEP_OF[req.phase]
     req.phase = who.phase
-    if who.phase is Phase.CONTENT:
-        return content_outcome(req, (who, answer)), 0
+    if who.phase is _CONTENT:
+        return (app_outcome if who is req.app else content_outcome)(req, who, answer), _END
     if answer is OK:  # it has settled its phase, and altered the request
         return _refused_path(req), STEP_OF[who.phase] + 1
-    return conclude(req, who.phase, (who, answer)), 0
+    return conclude(req, who.phase, (who, answer)), _END
 
 
 def look_up(req: Request) -> Steps[Ended]:
@@ -121,7 +131,7 @@ def _post_read_request(req: Request) -> Steps[Ended]:
 
 def _refused(req: Request) -> Ended:
     """Refuse what no phase should see; asked behind POST_READ_REQUEST, whose handlers may set it right."""
-    if req.path_error is None and req.method in _KNOWN_METHODS and not req.has_body and not req.selection.uses_hosts:
+    if req.path_error is None and req.method in PLAIN_METHODS and not req.has_body and not req.selection.uses_hosts:
         return None
     return _refused_path(req) or _refused_method(req) or _refused_length(req) or _refused_host(req)
 
@@ -135,7 +145,7 @@ def _refused_path(req: Request) -> Ended:
 
 
 def _refused_method(req: Request) -> Ended:
-    if req.method in _KNOWN_METHODS or _TOKEN.match(req.method):
+    if req.method in PLAIN_METHODS or _TOKEN.match(req.method):
         return None
     req.decided_by = BAD_METHOD
     log_refusal(req, "the method is no token")
@@ -254,7 +264,7 @@ def content(req: Request) -> Steps[Outcome | Success]:
     settled = yield from run_phase(req, Phase.CONTENT)
     if settled is None:
         return (yield from _fall_back(req))
-    return content_outcome(req, settled)
+    return content_outcome(req, *settled)
 
 
 def _shake_hands(req: Request) -> Steps[Outcome | Success]:
@@ -265,12 +275,11 @@ def _shake_hands(req: Request) -> Steps[Outcome | Success]:
     return HTTPStatus.NOT_FOUND
 
 
-def content_outcome(req: Request, settled: tuple[Handler, object]) -> Outcome | Success:
+def content_outcome(req: Request, handler: Handler, answer: object) -> Outcome | Success:
     """Turn what a content handler or an error document's handler answered into an outcome."""
-    handler, answer = settled
     if isinstance(answer, TEXT):  # what else an answer can mean need not be asked
         req.decided_by = handler.name
-        response = PlainResponse(answer if isinstance(answer, bytes) else answer.encode())
+        response = text_response(answer if isinstance(answer, bytes) else answer.encode())
         if req.status != FIRST_STATUS:
             set_status(response, req)
         return Success(response)
@@ -320,7 +329,11 @@ def _ask_app(req: Request, app: Handler) -> Steps[Outcome | Success]:
         # To an app that routes by regular expressions with "$" at their end, this is the path without the line feed.
         req.decided_by = NOTHING_THERE
         return HTTPStatus.NOT_FOUND
-    answer = yield app, (req,)
+    return app_outcome(req, app, (yield app, (req,)))
+
+
+def app_outcome(req: Request, app: Handler, answer: object) -> Outcome | Success:
+    """Turn what the app answered into an outcome, unless the request was refused on its way to the view."""
     outcome = conclude(req, Phase.CONTENT, (app, answer))
     if req.late_refusal is not None:
         req.decided_by, outcome = req.late_refusal
@@ -363,6 +376,6 @@ _ALL: tuple[Callable[[Request], Steps[Ended | Success]], ...] = (
 )
 """The steps of the cycle; ``stretches.PHASES`` says which phase each of them is."""
 
-_PHASE_BY_PHASE: Route = (None,) * len(_ALL)
+_END = len(_ALL)
 CHECKS: Checks = {Phase.POST_READ_REQUEST: _refused, Phase.MAP_TO_STORAGE: _answered}
 """What is asked of a request behind the handlers of a phase."""

@@ -59,7 +59,7 @@ def follow_up(req: Request, path: str, query: str, *, method: str | None = None)
     new.framework, new.translate = req.framework, req.translate
     if req.is_handshake:
         new.app = None  # what answers in place of a socket is a page, and the app expects a socket
-    new.has_body = req.has_body
+    new.has_body, new.is_plain = req.has_body, False
     new.trace = req.trace
     new.start_time, new.started = req.start_time, req.started
     for name in _SHARED:

@@ -170,7 +170,7 @@ def _call_handler(record: Request, handler: Handler) -> Steps[Outcome | Success]
     settled = yield from call_segments(record, Run(Phase.CONTENT, (handler,)))
     if settled is None:
         return HTTPStatus.NOT_FOUND  # it declined: there is no page
-    return content_outcome(record, settled)
+    return content_outcome(record, *settled)
 
 
 def _describe_error(record: Request) -> None:

@@ -80,6 +80,10 @@ class Request(SansIORequest):
         environ: the WSGI environ, or None.
         asgi_scope: the ASGI scope as it came in, or None.
         is_handshake: whether this is the handshake of a WebSocket.
+        is_plain: whether nothing about method, path or kind has to be asked before the phases.
+        app: what stands behind the chain, as a handler, or None.
+        place: what stands around the chain; two requests with one place have the same app and framework, or neither.
+        is_touched: whether something was made that the way out, or the end, has to look at.
         bridge: waits in a worker thread for what runs on the event loop; set by adapters.
         translate: turns a framework's own answers and exceptions into those that chains know; set by adapters.
         late_refusal: who refused the request after it had been handed to the app, and with what; else None.
@@ -132,10 +136,13 @@ class Request(SansIORequest):
     authen_ran: bool = False
     selection: Selection
     app: Handler | None = None
+    place: object = None
     path_params: Mapping[str, Any] = {}
     error_status: int | None = None
     may_skip_guards: bool = True
     has_body: bool = False
+    is_plain: bool = False
+    is_touched: bool = False
     guard_passed: bool = False
     is_altered: bool = False
     called_already: Phase | None = None
@@ -186,6 +193,7 @@ class Request(SansIORequest):
         self._make_body = make_body
         self._asked_path = path
         self._take_path(path)
+        self.is_plain = self.method in PLAIN_METHODS and self._has_plain_path
 
     @property
     def kind_of_next(self) -> type[Request]:
@@ -198,6 +206,11 @@ class Request(SansIORequest):
         return query_string if query_string.isascii() else quote(query_string, safe=_ASCII).encode()
 
     # --- the one path
+
+    @property
+    def _has_plain_path(self) -> bool:
+        # A line feed at its end is asked about in front of an app.
+        return self.path_error is None and self.canonical_path != "*" and not self.canonical_path.endswith("\n")
 
     def _take_path(self, path: str) -> None:
         self.path_error = None
@@ -277,11 +290,13 @@ class Request(SansIORequest):
     @cached_property
     def headers_out(self) -> Headers:
         """Headers of a response that succeeds; ``err_headers_out`` goes with every response."""
+        self.is_touched = True
         return Headers()
 
     @cached_property
     def err_headers_out(self) -> Headers:
         """Headers of every response, errors included."""
+        self.is_touched = True
         return Headers()
 
     @cached_property
@@ -302,16 +317,19 @@ class Request(SansIORequest):
     @cached_property
     def second_halves(self) -> list[SecondHalf]:
         """Pairs that have started, shared by all records of a request."""
+        self.is_touched = True
         return []
 
     @cached_property
     def cleanups(self) -> list[tuple[Callable[..., object], tuple[object, ...]]]:
         """What ``register_cleanup`` was given, shared by all records of a request."""
+        self.is_touched = True
         return []
 
     @cached_property
     def added_handlers(self) -> dict[Phase, list[Handler]]:
         """What ``add_handler`` was given."""
+        self.is_touched = True
         return {}
 
     @property
@@ -395,6 +413,7 @@ class Request(SansIORequest):
     @cached_property
     def body(self) -> RequestBody:
         """The request's body."""
+        self.is_touched = True
         body = self._make_body()
         filters = self.selection.input_filters.call(self) if self.is_begun else ()
         for handler in filters:
@@ -513,6 +532,8 @@ class Request(SansIORequest):
 
 
 _ASCII = "".join(map(chr, range(128)))
+PLAIN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""The methods about which nothing is to be asked; TRACE is another matter."""
 _POSITION = {phase: position for position, phase in enumerate(Phase)}
 _REWRITING = (Phase.POST_READ_REQUEST, Phase.TRANS)
 

@@ -25,9 +25,10 @@ _ADDED = frozenset({"set-cookie", "vary", "www-authenticate", "link", "cache-con
 SAID_OF_THE_BODY = ("Content-Length", "Content-Range", "Accept-Ranges", "ETag", "Last-Modified", "Content-MD5")
 _BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, section 5.5: no control character but the tab
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-_TOKENS = frozenset(
-    {"Content-Type", "Content-Length", "Last-Modified", "ETag", "Accept-Ranges", "Location", "Set-Cookie"}
-)
+_ORDINARY = frozenset({"Last-Modified", "ETag", "Accept-Ranges", "Set-Cookie", "Vary", "Cache-Control"})
+_TOKENS = _ORDINARY | {"Content-Type", "Content-Length", "Location"}
+_TO_BE_LOOKED_AT = frozenset({"content-length", "content-type", "location"})
+"""Headers with which more may have to be done: more than one of them, in unusual letters, an address to be encoded."""
 DEFAULT_TYPE = "text/plain; charset=utf-8"
 _TYPE_PAIR = ("Content-Type", DEFAULT_TYPE)
 
@@ -131,7 +132,7 @@ def response_of(status: str, pairs: list[tuple[str, str]]) -> Response:
 
     Args:
         status: the status line.
-        pairs: its headers.
+        pairs: its headers; the list becomes the response's own.
 
     Returns:
         The response. It has no Content-Type where the app said none.
@@ -139,22 +140,11 @@ def response_of(status: str, pairs: list[tuple[str, str]]) -> Response:
     Raises:
         ValueError: a header must not leave.
     """
-    if not (status[:3].isdigit() and status[3:4] == " " and all(map(_is_plain, pairs))):
-        response = Response(status=status, headers=pairs)
-        if "content-type" not in {name.lower() for name, _ in pairs}:
-            response.headers.pop("Content-Type", None)
-        return response
-    response = Response.__new__(Response)
-    headers = Headers()
-    vars(headers)["_list"] = pairs
-    vars(response).update(
-        headers=headers,
-        _status=status,
-        _status_code=int(status[:3]),
-        _on_close=[],
-        direct_passthrough=False,
-        response=[],
-    )
+    if status[:3].isdigit() and status[3:4] == " " and all(map(_is_plain, pairs)):
+        return PlainResponse([], pairs, status, int(status[:3]))
+    response = Response(status=status, headers=pairs)
+    if "content-type" not in {name.lower() for name, _ in pairs}:
+        response.headers.pop("Content-Type", None)
     return response
 
 
@@ -171,14 +161,55 @@ def _is_plain(pair: tuple[Any, Any]) -> bool:
 
 def header_list(response: Response) -> list[tuple[str, str]]:
     """Return the headers of a response as a list, without making Werkzeug's of those that nobody has looked at."""
-    if isinstance(response, PlainResponse) and "headers" not in vars(response):
-        return list(response.pairs)
-    return list(response.headers)
+    return list(response.pairs if type(response) is PlainResponse and not response.is_seen else response.headers)
 
 
-def finalise_plain(response: PlainResponse) -> None:
-    """Give a response made of text alone, which nobody has looked at, the headers that it leaves with."""
-    response.pairs = (_TYPE_PAIR, ("Content-Length", str(response.length)))
+def finalise_text(made: PlainResponse) -> None:
+    """Give a response made of text the type that it leaves with; its length is known."""
+    made.pairs = [_TYPE_PAIR, *made.pairs]
+
+
+def finalise_plain(made: PlainResponse, *, needs_type: bool) -> bool:
+    """Put right, like ``finalise``, the answer to a request whose answer may have a body.
+
+    Args:
+        made: the response; what it says is not known yet.
+        needs_type: whether it is text where it does not say what it is.
+
+    Returns:
+        False where more is to be done than to add length and type; nothing is changed then.
+    """
+    said = _said_of_body(made.pairs)
+    if said is None:
+        return False
+    length_said, has_type = said
+    made.measure()
+    length = complete_length(made) if made.whole is None else len(made.whole)
+    if length is not None and length_said not in {None, str(length)}:
+        return False
+    if length is not None and length_said is None:
+        made.pairs.append(("Content-Length", str(length)))
+    if needs_type and not has_type:
+        made.pairs.append(_TYPE_PAIR)
+    return True
+
+
+def _said_of_body(pairs: list[tuple[str, str]]) -> tuple[str | None, bool] | None:
+    """Return the length that headers say, and whether they say a type; None where they have to be looked at closer."""
+    length: str | None = None
+    has_type = False
+    for name, value in pairs:
+        if not (value.isascii() and value.isprintable()):
+            return None
+        if name == "Content-Type":
+            has_type = True
+        elif name not in _ORDINARY:
+            said = name.lower()
+            if said == "content-length" and length is None:
+                length = value
+            elif said in _TO_BE_LOOKED_AT or not _TOKEN.match(name):
+                return None
+    return length, has_type
 
 
 def merge_headers(response: Response, headers: Headers) -> None:

@@ -14,7 +14,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.wrappers import Response
 
-from .plain_response import PlainResponse
+from .plain_response import text_response
 
 
 class Result(enum.Enum):
@@ -149,7 +149,7 @@ def _untyped(body: Any) -> Response:
     if isinstance(body, str):
         body = body.encode()
     if isinstance(body, bytes):
-        return PlainResponse(body)
+        return text_response(body)
     response = Response(body)
     del response.headers["Content-Type"]
     return response

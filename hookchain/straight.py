@@ -68,12 +68,24 @@ class Stop(enum.Enum):
     ALTERED = "a handler altered what is to be called from here on, or who is told of it"
 
 
+CHECKED = Stop.CHECKED
+ALTERED = Stop.ALTERED
+
 _RECEIVERS = {
     "tell_handlers": signals.handler_called.receivers,
     "tell_starts": signals.phase_started.receivers,
     "tell_ends": signals.phase_finished.receivers,
 }
 """Whoever connects to one of these signals during a request is told from the next phase on."""
+
+_NAMES = {
+    "OK": OK,
+    "DECLINED": DECLINED,
+    "Raised": Raised,
+    "CHECKED": CHECKED,
+    "ALTERED": ALTERED,
+    **_RECEIVERS,
+}
 
 _WHATEVER_IT_IS = "answer is not None and answer is not DECLINED"
 _KEEPS = {
@@ -118,7 +130,7 @@ def _factory(shapes: Shapes, *, is_async: bool) -> Callable[..., Any]:
     """Return a function that is given phases, handlers and checks in order, and makes the caller."""
     text = source(shapes, is_async=is_async)
     name = f"<hookchain calls {hash((shapes, is_async)):x}>"
-    space: dict[str, Any] = {"OK": OK, "DECLINED": DECLINED, "Raised": Raised, "Stop": Stop, **_RECEIVERS}
+    space: dict[str, Any] = dict(_NAMES)
     exec(compile(text, name, "exec"), space)
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     factory: Callable[..., Any] = space["make"]
@@ -144,10 +156,10 @@ def _part(number: int, shape: _Shape, names: list[str], *, is_async: bool) -> li
         line for place in range(shape.calls) for line in _call(f"{number}_{place}", shape, names, is_async=is_async)
     ]
     if shape.may_alter and shape.calls:
-        calls += ["if req.is_altered or tell_handlers or tell_starts or tell_ends:", "    return Stop.ALTERED, None"]
+        calls += ["if req.is_altered or tell_handlers or tell_starts or tell_ends:", "    return ALTERED, None"]
     if shape.has_check:
         names.append(f"check{number}")
-        calls += [f"answer = check{number}(req)", "if answer is not None:", "    return Stop.CHECKED, answer"]
+        calls += [f"answer = check{number}(req)", "if answer is not None:", "    return CHECKED, answer"]
     if shape.on_ok is OnOk.ENDS_PHASE and shape.calls:
         calls = ["while True:", *(f"    {line}" for line in (*calls, "break"))]
     return [f"        {line}" for line in (*lines, *calls)]

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .dispatch import is_observed, somebody_listens
 from .phases import Phase, Policy
 from .straight import OnOk, Part, caller_of
 
 if TYPE_CHECKING:
-    from .chain_protocol import Files
     from .handlers import Handler
     from .plan import Selection
     from .request import Request
@@ -37,6 +35,14 @@ PHASES: tuple[Phase | None, ...] = (
     Phase.CONTENT,
 )
 """The phase of each step of the cycle; ACCESS stands for all three that guard."""
+
+STEP_BY_STEP: Route = (None,) * len(PHASES)
+
+_DEFAULT_IS_LAST = (Phase.TYPE, Phase.CONTENT)
+"""The phases in which the default is what is called behind the handlers, and no more."""
+
+_MOST_ROUTES = 64
+"""How many routes are kept for each set of sections; tests put a chain around one app after the other."""
 
 STEP_OF = {phase: step for step, phase in enumerate(PHASES)}
 
@@ -62,29 +68,43 @@ class Stretch:
         self.call = caller_of(parts, is_async=self.is_async)
 
 
-def may_go_ahead(req: Request) -> bool:
-    """Tell whether stretches may be called for a request, as far as that depends on the request."""
-    return (
-        req.main is None
-        and req.prev is None
-        and not (req.has_body or req.is_altered or req.is_handshake)
-        and not (is_observed(req) or somebody_listens())
-    )
-
-
 def route_of(req: Request, checks: Checks) -> Route:
-    """Return the stretches for a request, made once for each set of sections.
+    """Return the stretches for a request, made once for each set of sections and place.
 
     Args:
         req: the request.
         checks: what is asked of a request behind the handlers of a phase.
+
+    Returns:
+        Nothing but None where a request is one to be asked about at each step.
     """
-    has_framework = req.framework is not None
-    route = req.selection.routes.get(has_framework)
+    # Whoever listens for what happens had a trace begun when the request was.
+    if not req.is_plain or req.trace is not None or req.has_body or req.is_altered:
+        return STEP_BY_STEP
+    routes = req.selection.routes
+    route = routes.get(req.place)
     if route is None:
-        parts = [_parts(req, phase, checks) for phase in PHASES]
-        route = req.selection.routes[has_framework] = _route(parts)
+        if len(routes) >= _MOST_ROUTES:
+            routes.clear()
+        route = routes[req.place] = _route(list(_parts_of_all(req, checks)))
     return route
+
+
+def _inner_app(req: Request) -> Handler | None:
+    """Return the app behind the chain where it may be called like a handler."""
+    app = req.app
+    return None if app is None or app.is_async or req.place is None or req.framework is not None else app
+
+
+def _parts_of_all(req: Request, checks: Checks) -> Iterator[list[Part] | None]:
+    # What was found in order when the request was made need not be asked again unless a handler has run since.
+    may_have_changed = req.selection.uses_hosts
+    for phase in PHASES:
+        if phase is None:
+            yield [] if req.framework is None else None
+            continue
+        may_have_changed = may_have_changed or not req.selection.runs[phase].is_empty
+        yield _parts(req, phase, checks.get(phase) if may_have_changed else None)
 
 
 def _route(parts: Sequence[list[Part] | None]) -> Route:
@@ -111,17 +131,15 @@ def _kinds(parts: Iterable[Part]) -> set[tuple[bool, bool]]:
     return {(handler.is_async, handler.blocking) for part in parts for handler in part.handlers}
 
 
-def _parts(req: Request, phase: Phase | None, checks: Checks) -> list[Part] | None:
+def _parts(req: Request, phase: Phase, check: Check | None) -> list[Part] | None:
     """Return what is called at a step; None where there is something to decide."""
-    if phase is None:
-        return [] if req.framework is None else None
     choice = req.selection.runs[phase]
     if choice.conditional or (phase is Phase.ACCESS and not _is_open(req.selection)):
         return None
-    handlers, default = choice.fixed.handlers, _default(req.chain.files, phase)
-    if handlers and default and phase is not Phase.TYPE:
+    handlers, default = choice.fixed.handlers, _default(req, phase)
+    if handlers and default and phase not in _DEFAULT_IS_LAST:
         return None  # whether the default is wanted depends on what the handlers did
-    parts = list(_written_out(phase, handlers, default, checks.get(phase)))
+    parts = list(_written_out(phase, handlers, default, check))
     return None if len(_kinds(parts)) > 1 else parts
 
 
@@ -137,12 +155,16 @@ def _written_out(
             handlers, default = handlers + default, ()
         yield Part(note, handlers, on_ok, check, may_alter=True)
     if default:
-        yield Part((("phase", phase),), default, OnOk.ENDS_PHASE)
+        yield Part((("phase", phase),), default, OnOk.SETTLES if phase is Phase.CONTENT else OnOk.ENDS_PHASE)
     if phase is Phase.ACCESS:
         yield Part((("guard_passed", True),))
 
 
-def _default(files: Files | None, phase: Phase) -> tuple[Handler, ...]:
+def _default(req: Request, phase: Phase) -> tuple[Handler, ...]:
+    files = req.chain.files
+    if phase is Phase.CONTENT:
+        app = _inner_app(req) if files is None else None
+        return () if app is None else (app,)
     if files is None:
         return ()
     defaults = {Phase.TRANS: files.translate, Phase.MAP_TO_STORAGE: files.map_to_storage, Phase.TYPE: files.find_type}

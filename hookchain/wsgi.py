@@ -5,25 +5,27 @@ Source: PEP 3333; the lint and validation middlewares of Werkzeug and wsgiref ho
 
 from __future__ import annotations
 
-import contextvars
 import io
 import itertools
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response
 
-from .cycle import cycle
-from .delivery import Delivery, SentFile
-from .drivers import InCallersContext, InContext, drive, thread_loop
+from .cycle import answer_at_once
+from .delivery import SentFile, WholeDelivery, deliver
+from .dispatch import Steps
+from .drivers import InCallersContext, InContext, thread_loop
 from .environ_request import EnvironRequest
 from .exceptions import HookChainError
 from .file_response import FileBody
+from .finishing import nothing_is_left
 from .framework import Framework
 from .handlers import Handler
 from .paths import encode
 from .phases import Phase
-from .records import current
+from .plain_response import PlainResponse
 from .request import Request
 from .responses import header_list, response_of
 
@@ -62,55 +64,55 @@ class WSGIChain:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Process a request."""
-        req = request_of(environ)
-        req.app = self._handler
-        req.bridge = _wait
+        req = EnvironRequest(environ)
+        req.app, req.bridge, req.place = self._handler, _wait, self
         if self._framework is not None:
             req.framework = self._framework(req)
         self.chain.begin(req)
-        caller = _caller(req, environ)
-        steps = cycle(req)
-        response = drive(steps, None, caller)
-        delivery = Delivery(req, response, steps, caller)
+        if KEEPS_CONTEXTS in environ and "werkzeug.socket" not in environ:
+            # Werkzeug's debugger asks real servers for the same; there, a thread's context is not the request's own.
+            return _send(req, InCallersContext(req), None, start_response)
+        context = copy_context()
+        answer = context.run(answer_at_once, req)
+        if type(answer) is not PlainResponse or answer.whole is None:
+            return _send(req, InContext(context, uses_loop=True), answer, start_response)
+        if nothing_is_left(req):
+            req.bytes_sent = len(answer.whole)
+            start_response(answer.status, answer.pairs)
+            return [answer.whole]
+        delivery = WholeDelivery(req, answer.whole, context)
         try:
-            start_response(response.status, header_list(response))
+            start_response(answer.status, header_list(answer))
         except BaseException as error:
             delivery.fail(error)
             raise
-        wrapper: Callable[[SentFile], Iterable[bytes]] | None = environ.get("wsgi.file_wrapper")
-        if wrapper is not None and isinstance(response.response, FileBody):
-            return wrapper(SentFile(req, delivery, response.response))
         return delivery
 
 
+def _send(
+    req: Request, caller: InContext, answer: Response | Steps[None] | None, start_response: StartResponse
+) -> Iterable[bytes]:
+    """Process a request, as far as that has not been done, and hand its response over."""
+    delivery = deliver(req, caller, answer)
+    response = delivery.response
+    try:
+        start_response(response.status, header_list(response))
+    except BaseException as error:
+        delivery.fail(error)
+        raise
+    wrapper: Callable[[SentFile], Iterable[bytes]] | None = (req.environ or {}).get("wsgi.file_wrapper")
+    if wrapper is not None and isinstance(response.response, FileBody):
+        return wrapper(SentFile(req, delivery, response.response))
+    return delivery
+
+
 def _wait(coroutine: Coroutine[Any, Any, bytes]) -> bytes:
-    return thread_loop.run(coroutine, contextvars.copy_context())
-
-
-def _caller(req: Request, environ: WSGIEnvironment) -> InContext:
-    # Werkzeug's debugger asks real servers for the same; there, a thread's context is not the request's own.
-    if KEEPS_CONTEXTS in environ and "werkzeug.socket" not in environ:
-        return InCallersContext(req)
-    context = contextvars.copy_context()
-    context.run(current.set, req)
-    return InContext(context, uses_loop=True)
+    return thread_loop.run(coroutine, copy_context())
 
 
 def app_name(app: object) -> str:
     """Return what an app is called in messages and traces."""
     return str(getattr(app, "__qualname__", None) or getattr(app, "name", None) or type(app).__qualname__)
-
-
-def request_of(environ: WSGIEnvironment) -> Request:
-    """Make a request of a WSGI environ.
-
-    Args:
-        environ: as the server made it; it is not changed.
-
-    Returns:
-        The request.
-    """
-    return EnvironRequest(environ)
 
 
 class AppCall:

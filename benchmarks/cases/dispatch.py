@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.timing import Case
 from benchmarks.work import functions, spread_over
 from hookchain import OK, Phase
+from hookchain.finishing import NOTHING, ending_of
 from hookchain.process import CHECKS
 from hookchain.stretches import route_of
 from hookchain.testing import make_request
@@ -26,14 +27,13 @@ def _hookchain(count: int) -> Callable[[], Any]:
     plan = chain.plan
 
     def run() -> None:
-        req.selection = selection = plan.select(req)
+        req.selection = plan.select(req)
         for stretch in route_of(req, CHECKS):
             if stretch is not None:
                 stretch.call(req)
-        if not selection.finishes_nothing:
-            for phase in (Phase.LOG, Phase.CLEANUP):
-                for segment in selection.runs[phase].fixed.segments:
-                    segment.call(req)
+        ending = ending_of(req)
+        if ending is not NOTHING:
+            ending.call(req)
 
     return run
 

@@ -7,8 +7,8 @@ from urllib.parse import unquote_to_bytes
 
 from werkzeug.test import EnvironBuilder
 
+from hookchain.environ_request import EnvironRequest
 from hookchain.request import Request
-from hookchain.wsgi import request_of
 
 
 def make_request(path: str = "/", method: str = "GET", **options: Any) -> Request:
@@ -49,6 +49,6 @@ def make_request(path: str = "/", method: str = "GET", **options: Any) -> Reques
     environ["REQUEST_URI"] = environ["RAW_URI"] = f"{raw_path}?{query}" if query else raw_path
     if host is not None:
         environ["HTTP_HOST"] = host
-    req = request_of(environ)
+    req = EnvironRequest(environ)
     req.user = user
     return req

@@ -15,10 +15,9 @@ from hookchain import HookChain, current_request, handler_called
 from hookchain.cycle import cycle
 from hookchain.delivery import SentFile
 from hookchain.drivers import advance
-from hookchain.environ_request import _LONGEST_REMEMBERED, _REMEMBERED_PATHS, _paths
+from hookchain.environ_request import _LONGEST_REMEMBERED, _REMEMBERED_PATHS, EnvironRequest, _paths
 from hookchain.plain_response import PlainResponse
 from hookchain.testing import make_request
-from hookchain.wsgi import request_of
 from tests.asking import by_ahandle, by_handle, by_wsgi
 
 
@@ -214,7 +213,7 @@ def test_a_made_request_takes_its_body_under_that_name_too():
 
 def test_a_server_that_has_decoded_the_path_itself_is_understood():
     environ = make_request("/").environ or {}
-    assert request_of({**environ, "PATH_INFO": "/€", "wsgi.input": io.BytesIO()}).path == "/€"
+    assert EnvironRequest({**environ, "PATH_INFO": "/€", "wsgi.input": io.BytesIO()}).path == "/€"
 
 
 def test_outside_of_a_request_there_is_no_current_one():
@@ -312,9 +311,9 @@ def test_a_401_that_an_output_filter_raises_has_the_challenge(ask):
     assert "secret" not in answer.text
 
 
-def test_a_response_has_no_attribute_that_nobody_gave_it():
-    with pytest.raises(AttributeError, match="'PlainResponse' object has no attribute 'nosuch'"):
-        PlainResponse(b"text").nosuch  # noqa: B018 - to ask for it is what fails
+@pytest.mark.parametrize("kind", [PlainResponse, EnvironRequest])
+def test_what_is_made_when_asked_for_can_be_seen_in_the_class(kind):
+    assert kind.headers is vars(kind)["headers"]
 
 
 def test_a_reason_phrase_in_latin_1_is_sent():
