@@ -115,6 +115,27 @@ def _in(place: str, group: str, theirs: str, targets: Mapping[int, tuple[float, 
     ]
 
 
+_NO_WORSE = {"p50": 1.03, "p99": 1.10}
+"""What two servers of one app may differ by in such a run."""
+
+
+def _served(label: str, group: str) -> list[Row]:
+    """Rows of real servers under load: latency against hooks written by hand, and throughput."""
+    name = f"served/{group}"
+    return [
+        *(
+            Row(
+                f"{label}, {figure}, against hooks by hand",
+                (f"{name}/hookchain/{figure}", f"{name}/by_hand/{figure}"),
+                _ratio,
+                target,
+            )
+            for figure, target in _NO_WORSE.items()
+        ),
+        Row(f"{label}, throughput, against no hooks", (f"{name}/hookchain/rate", f"{name}/bare/rate"), _ratio, None),
+    ]
+
+
 _HOOKS = (0, 5, 10, 25)
 _HANDLERS = (0, 12, 36)
 
@@ -163,5 +184,19 @@ ROWS: tuple[Row, ...] = (
     Row("memory, 10,000 sections of 3 handlers", ("memory/sections",), _value, None, unit="MiB"),
     Row("memory, each request in flight", ("memory/in-flight",), _value, None, unit="KiB"),
     Row("memory, growth over many requests", ("memory/growth",), _value, 64, unit="KiB"),
+    *_served("gunicorn sync, WSGI", "sync/wsgi"),
+    *_served("gunicorn sync, Flask", "sync/flask"),
+    *_served("gunicorn gthread, WSGI", "gthread/wsgi"),
+    *_served("gunicorn gthread, Flask", "gthread/flask"),
+    *_served("uvicorn, ASGI", "uvicorn/asgi"),
+    *_served("uvicorn, Starlette", "uvicorn/starlette"),
+    Row("uvicorn, soak, requests", ("soak/requests",), _value, None),
+    Row("uvicorn, soak, growth of the process", ("soak/growth",), _value, 1024, unit="KiB"),
+    Row("slow clients, memory of a connection", ("slow/hookchain/memory",), _value, None, unit="KiB"),
+    Row("slow clients, the same without hookchain", ("slow/bare/memory",), _value, None, unit="KiB"),
+    Row("a quick request among slow clients, p50", ("slow/hookchain/p50",), _value, None, unit="ms"),
+    Row("a quick request, the same without hookchain", ("slow/bare/p50",), _value, None, unit="ms"),
+    Row("a quick request among slow clients, p99", ("slow/hookchain/p99",), _value, None, unit="ms"),
+    Row("a quick request, p99 without hookchain", ("slow/bare/p99",), _value, None, unit="ms"),
 )
 """All rows, in the order of the table."""

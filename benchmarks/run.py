@@ -14,15 +14,30 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from . import cases as topics
 from .rows import ROWS, results
+from .servers import LeftOutError
 from .timing import Case, prepare, run_rounds
 
-_PEERS = ("Werkzeug", "blinker", "Flask", "Django", "starlette", "bottle", "falcon", "CherryPy", "pluggy", "whitenoise")
+_PEERS = (
+    "Werkzeug",
+    "blinker",
+    "Flask",
+    "Django",
+    "starlette",
+    "bottle",
+    "falcon",
+    "CherryPy",
+    "pluggy",
+    "whitenoise",
+    "gunicorn",
+    "uvicorn",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +50,10 @@ class Effort:
         sample: length of a sample, in seconds.
         separate: rounds of what needs a process of its own.
         requests: how many requests are to show that memory does not grow.
+        served: rounds of a second of load for each real server.
+        soak: how many requests one real server is to answer.
+        crowds: how many times slow clients come.
+        clients: how many of them at once.
     """
 
     processes: int
@@ -42,11 +61,29 @@ class Effort:
     sample: float
     separate: int
     requests: int
+    served: int
+    soak: int
+    crowds: int
+    clients: int
 
 
-FULL = Effort(processes=5, rounds=20, sample=0.004, separate=15, requests=1_000_000)
-QUICK = Effort(processes=1, rounds=7, sample=0.002, separate=3, requests=10_000)
-SMOKE = Effort(processes=1, rounds=1, sample=0.0002, separate=1, requests=100)
+FULL = Effort(
+    processes=5,
+    rounds=20,
+    sample=0.004,
+    separate=15,
+    requests=1_000_000,
+    served=7,
+    soak=1_000_000,
+    crowds=3,
+    clients=1000,
+)
+QUICK = Effort(
+    processes=1, rounds=7, sample=0.002, separate=3, requests=10_000, served=0, soak=0, crowds=1, clients=200
+)
+SMOKE = Effort(
+    processes=1, rounds=1, sample=0.0002, separate=1, requests=100, served=1, soak=1000, crowds=1, clients=10
+)
 
 
 def load_cases(match: str) -> tuple[list[Case], dict[str, str]]:
@@ -91,7 +128,8 @@ def run(effort: Effort, match: str = "") -> dict[str, Any]:
     """
     measured = [_in_a_process(effort, match, seed) for seed in range(effort.processes)]
     samples = [one["samples"] for one in measured]
-    samples.append(dict(_separately(effort, match)))
+    separate, left_out = _separately(effort, match)
+    samples.append(separate)
     return {
         "machine": {
             "python": platform.python_version(),
@@ -100,7 +138,7 @@ def run(effort: Effort, match: str = "") -> dict[str, Any]:
         },
         "versions": dict(_versions()),
         "effort": dataclasses.asdict(effort),
-        "left_out": measured[0]["left_out"],
+        "left_out": {**measured[0]["left_out"], **left_out},
         "cases": _pooled(samples),
         "rows": [_rounded({**dataclasses.asdict(one), "met": one.is_met}) for one in results(ROWS, samples)],
     }
@@ -125,17 +163,26 @@ def child() -> None:
     Path(order["out"]).write_text(json.dumps(document))
 
 
-def _separately(effort: Effort, match: str) -> Iterator[tuple[str, list[float]]]:
-    from . import separate
+def _separately(effort: Effort, match: str) -> tuple[dict[str, list[float]], dict[str, str]]:
+    from . import load, separate, slow
 
     wanted: dict[str, Callable[[], dict[str, list[float]]]] = {
         "import": lambda: separate.imports(effort.separate),
         "threads": lambda: separate.threads(effort.separate),
         "memory": lambda: separate.memory(effort.requests),
+        **{f"served/{group}": partial(load.throughput, group, effort.served) for group in load.GROUPS},
+        "soak": lambda: load.soak(effort.soak),
+        "slow": lambda: slow.crowds(effort.crowds, effort.clients),
     }
+    samples: dict[str, list[float]] = {}
+    left_out: dict[str, str] = {}
     for name, take in wanted.items():
         if any(part in name for part in match.split(",")):
-            yield from take().items()
+            try:
+                samples |= take()
+            except LeftOutError as error:
+                left_out[name] = str(error)
+    return samples, left_out
 
 
 def _versions() -> Iterator[tuple[str, str]]:
