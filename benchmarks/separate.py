@@ -17,7 +17,7 @@ from .cases import sections, standalone
 from .clients import environ
 
 _IMPORTS = {"yardstick": "typing, re, dataclasses", "werkzeug": "werkzeug.wrappers, blinker", "hookchain": "hookchain"}
-_MUST_STAY_OUT = ("click", "rich", "flask", "django", "starlette", "asgiref")
+_MUST_STAY_OUT = ("asyncio", "click", "rich", "flask", "django", "starlette", "asgiref")
 _PROBE = """
 import sys, time
 started = time.process_time_ns()

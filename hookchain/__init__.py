@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
-from .access_log import AccessLog
-from .adelivery import AsyncResponse
 from .chain import HookChain
 from .exceptions import (
     AlreadyCompiledError,
@@ -23,7 +22,6 @@ from .exceptions import (
     Problem,
     ResultError,
 )
-from .explanation import Explanation
 from .order import Order
 from .phases import Phase, Policy
 from .records import current_request
@@ -38,6 +36,28 @@ from .signals import (
     request_finished,
     request_started,
 )
+
+if TYPE_CHECKING:
+    from .access_log import AccessLog
+    from .adelivery import AsyncResponse
+    from .explanation import Explanation
+else:
+    # What many programs never need is imported when it is first asked for (PEP 562), as methods of HookChain do too.
+    _ON_DEMAND = {"AccessLog": "access_log", "AsyncResponse": "adelivery", "Explanation": "explanation"}
+
+    def __getattr__(name: str) -> object:
+        """Import a public name that is asked for."""
+        if name not in _ON_DEMAND:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(f".{_ON_DEMAND[name]}", __name__), name)
+        return value
+
+    def __dir__() -> list[str]:
+        """List those names too."""
+        return sorted({*globals(), *__all__})
+
 
 __version__ = "0.1.0"
 

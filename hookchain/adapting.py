@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .adelivery import AsyncDelivery, arespond
 from .body import RequestBody
+from .carrying import call_as_is, carry
 from .cycle import cycle
 from .delivery import Delivery
 from .dispatch import Steps
@@ -24,7 +25,7 @@ from .paths import decode, encode
 from .records import current
 from .results import Outcome, Raised
 from .runs import Function, Step
-from .threads import Threads, call_as_is, carry
+from .threads import Threads
 from .wsgi import KEEPS_CONTEXTS, KEY, WSGIChain, app_environ
 
 __all__ = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, ParamSpec, P
 
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from .loops import without_stop_iteration
+from .loops import running_loop, without_stop_iteration
 
 if TYPE_CHECKING:
+    import asyncio
+
     from _typeshed import WriteableBuffer
 
 CHUNK: Final = 64 * 1024
@@ -192,14 +193,12 @@ class BodySource:
         Raises:
             RuntimeError: this thread runs an event loop, or there is no bridge; the message names the async twin.
         """
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            if self.bridge is not None:
-                return self.bridge
-            problem = "cannot wait for an async body in this thread"
-        else:
+        if running_loop() is not None:
             problem = "would block the event loop"
+        elif self.bridge is not None:
+            return self.bridge
+        else:
+            problem = "cannot wait for an async body in this thread"
         name, twin = caller
         raise RuntimeError(f"{name} {problem}: use {twin}")
 
@@ -269,6 +268,8 @@ class BodySource:
 
     async def _in_thread(self, call: Callable[_Args, _Result], *args: _Args.args, **kwargs: _Args.kwargs) -> _Result:
         """Call a function that will wait for this event loop; the driver's bridge may count on a loop at rest."""
+        import asyncio
+
         bridge, self.bridge = self.bridge, partial(_run_on, asyncio.get_running_loop())
         try:
             return await asyncio.to_thread(without_stop_iteration, partial(call, *args, **kwargs))
@@ -294,4 +295,6 @@ async def _next_chunk(chunks: AsyncIterator[bytes], _size: int) -> bytes:
 
 
 def _run_on(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, bytes]) -> bytes:
+    import asyncio
+
     return asyncio.run_coroutine_threadsafe(coroutine, loop).result()

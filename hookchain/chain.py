@@ -11,22 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from werkzeug.wrappers import Response
 
 from . import signals
-from .access_log import AccessLog
-from .adelivery import AsyncDelivery, AsyncResponse, arespond
 from .agreement import guards_agree
-from .asgi import ASGIChain
-from .checks import problems_of, warnings_of
-from .config import configure, read_file
 from .cycle import cycle, run_subrequest, subrequest
 from .declarations import Reference, References, make_options, reference_name
 from .defaults import FileHandlers, file_handlers
 from .delivery import as_response, async_body_met, deliver
 from .drivers import Here, InContext, adrive_to_end, drive_to_end
 from .exceptions import CompileError, DeclarationError, HookChainError, Problem, did_you_mean
-from .explain import explain
-from .explanation import Explanation
 from .handlers import HandlerFunction, check_callable
-from .inline_app import ASGIApp
 from .paths import BadPathError, split_url
 from .phases import Phase
 from .plan import Plan, Selection
@@ -35,12 +27,17 @@ from .registry import Registry, State
 from .request import Request
 from .scopes import Scope
 from .settings import make_settings
-from .threads import Threads
 from .tree import Tree
-from .wsgi import WSGIChain
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+    from .access_log import AccessLog
+    from .adelivery import AsyncResponse
+    from .asgi import ASGIChain
+    from .explanation import Explanation
+    from .inline_app import ASGIApp
+    from .wsgi import WSGIChain
 
 
 class HookChain(Registry):
@@ -196,9 +193,13 @@ class HookChain(Registry):
             ConfigError: likewise, or the file can't be read; ``file`` is its path.
             AlreadyCompiledError: the chain has been compiled.
         """
+        from .config import read_file
+
         self._configure(read_file(path), os.fspath(path))
 
     def _configure(self, mapping: Mapping[str, Any], file: str | None) -> None:
+        from .config import configure
+
         self.settings = configure(self, self.settings, mapping, file=file)
         self.name = self.state.chain = self.label
 
@@ -214,6 +215,8 @@ class HookChain(Registry):
             self._plan = self._compiled()
 
     def _compiled(self) -> Plan:
+        from .checks import problems_of
+
         tree = Tree(self, closed=self.closed)
         problems = problems_of(tree, self)
         if problems:
@@ -232,10 +235,14 @@ class HookChain(Registry):
 
     def problems(self) -> list[Problem]:
         """Return everything that is wrong with the chain as it is declared now; empty where nothing is."""
+        from .checks import problems_of
+
         return problems_of(Tree(self, closed=self.closed), self)
 
     def advice(self) -> list[Problem]:
         """Return what is probably not meant as it was declared, such as handlers that can never be reached."""
+        from .checks import warnings_of
+
         return warnings_of(Tree(self, closed=self.closed), self)
 
     # --- a request
@@ -280,6 +287,9 @@ class HookChain(Registry):
         Returns:
             The response, which can be read and closed with ``await`` (``aget_data``, ``aclose``) and without.
         """
+        from .adelivery import AsyncDelivery, AsyncResponse, arespond
+        from .threads import Threads
+
         self.begin(req)
         context = contextvars.copy_context()
         context.run(current.set, req)
@@ -300,6 +310,8 @@ class HookChain(Registry):
         Raises:
             CompileError: the chain is wrong.
         """
+        from .wsgi import WSGIChain
+
         self.compile()
         return WSGIChain(self, app)
 
@@ -316,6 +328,8 @@ class HookChain(Registry):
         Raises:
             CompileError: the chain is wrong.
         """
+        from .asgi import ASGIChain
+
         self.compile()
         return ASGIChain(self, app)
 
@@ -329,6 +343,8 @@ class HookChain(Registry):
 
     async def alookup(self, req: Request, uri: str) -> Request:
         """Run a subrequest up to FIXUP; see ``Request.alookup``."""
+        from .threads import Threads
+
         sub = _sub_record(req, uri)
         await adrive_to_end(subrequest(sub), Threads())
         return sub
@@ -339,6 +355,8 @@ class HookChain(Registry):
 
     async def arun(self, req: Request) -> Response:
         """Run CONTENT of a subrequest; see ``Request.arun``."""
+        from .threads import Threads
+
         response: Response = await adrive_to_end(run_subrequest(_checked_sub(req)), Threads())
         return response
 
@@ -363,6 +381,8 @@ class HookChain(Registry):
             CompileError: the chain is wrong.
             ValueError: ``path`` does not start with "/".
         """
+        from .explain import explain
+
         return explain(self.plan, self.settings, self.files, path, method, host)
 
     @contextmanager

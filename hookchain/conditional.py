@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -24,13 +25,10 @@ _MONTH_NAMES: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "
 _MONTHS: Final = {name: n for n, name in enumerate(_MONTH_NAMES, 1)}
 _FIRST_SHORT_YEAR: Final = 70  # of two digits: 70 is 1970, 69 is 2069
 _TIME: Final = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-_DATES: Final = tuple(
-    re.compile(pattern, re.ASCII | re.IGNORECASE)
-    for pattern in (
-        rf"[a-z]{{3}}, (?P<day>[0-9]{{2}}) (?P<month>[a-z]{{3}}) (?P<year>[0-9]{{4}}) {_TIME} GMT",  # IMF-fixdate
-        rf"[a-z]{{6,9}}, (?P<day>[0-9]{{2}})-(?P<month>[a-z]{{3}})-(?P<year>[0-9]{{2}}) {_TIME} GMT",  # RFC 850
-        rf"[a-z]{{3}} (?P<month>[a-z]{{3}}) (?P<day>[0-9 ][0-9]) {_TIME} (?P<year>[0-9]{{4}})",  # asctime
-    )
+_DATES: Final = (
+    rf"[a-z]{{3}}, (?P<day>[0-9]{{2}}) (?P<month>[a-z]{{3}}) (?P<year>[0-9]{{4}}) {_TIME} GMT",  # IMF-fixdate
+    rf"[a-z]{{6,9}}, (?P<day>[0-9]{{2}})-(?P<month>[a-z]{{3}})-(?P<year>[0-9]{{2}}) {_TIME} GMT",  # RFC 850
+    rf"[a-z]{{3}} (?P<month>[a-z]{{3}}) (?P<day>[0-9 ][0-9]) {_TIME} (?P<year>[0-9]{{4}})",  # asctime
 )
 # What describes a body that is not sent. Last-Modified is kept, as httpd keeps it.
 _BODY_HEADERS: Final = ("Content-Type", "Content-Length", "Content-Encoding", "Accept-Ranges")
@@ -74,11 +72,17 @@ def parse_http_date(text: str) -> int | None:
     Source:
         RFC 9110, section 5.6.7.
     """
-    for form in _DATES:
+    for form in _date_forms():
         match = form.fullmatch(text.strip(" \t"))
         if match is not None:
             return _seconds(match.groupdict())
     return None
+
+
+@functools.cache
+def _date_forms() -> tuple[re.Pattern[str], ...]:
+    # Not at import: three of them take as long as a module.
+    return tuple(re.compile(pattern, re.ASCII | re.IGNORECASE) for pattern in _DATES)
 
 
 def _seconds(part: dict[str, str]) -> int | None:

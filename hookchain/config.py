@@ -130,7 +130,7 @@ def _merged(before: SectionOptions, given: dict[str, Any]) -> SectionOptions:
         changes["options"] = {**before.options, **made.options}
     if "without" in changes:
         changes["without"] = (*before.without, *made.without)
-    return dataclasses.replace(before, **changes)
+    return before._replace(**changes)
 
 
 # --- what is registered

@@ -9,7 +9,6 @@ Source: httpd ``ap_process_async_request`` (modules/http/http_request.c) and ``a
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from http import HTTPStatus
 
 from werkzeug.exceptions import HTTPException
@@ -21,6 +20,7 @@ from .error_log import log_refusal
 from .finishing import finish, finish_at_once, last_record
 from .framework import Framework
 from .leaving import CLOSE, complete, give_up, leave, leave_plainly
+from .loops import is_cancellation
 from .process import NOT_BEGUN, Begun, Ended, behind, content, first_stretch, look_up, process, status_of_content
 from .records import current
 from .redirects import follow, settle
@@ -130,7 +130,7 @@ def _respond(req: Request, begun: Begun, raised: BaseException | None) -> Steps[
         response = yield from _exit(req, req.framework, response)
     if isinstance(response, BaseException):
         req.status, req.exception, req.decided_by = HTTPStatus.INTERNAL_SERVER_ERROR, response, record.decided_by
-        req.aborted = isinstance(response, CancelledError)
+        req.aborted = is_cancellation(response)
     return response
 
 

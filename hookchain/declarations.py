@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, TypeAlias
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from .exceptions import DeclarationError, did_you_mean
 from .handlers import Handler, HandlerFunction, caller_origin
@@ -81,8 +82,7 @@ class ErrorDocument:
 ERROR_STATUSES = frozenset(range(400, 600))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class SectionOptions:
+class SectionOptions(NamedTuple):
     """The options of a chain or section; None where it gives none, so that the next outer one decides."""
 
     authentication: Literal["required", "optional"] | None = None
@@ -91,7 +91,7 @@ class SectionOptions:
     challenge: tuple[str, ...] | None = None
     public: bool = False
     without: tuple[Reference, ...] = ()
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    options: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def guards(self) -> bool:
@@ -106,7 +106,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "satisfy": ("all", "any"),
 }
 
-OPTION_NAMES: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(SectionOptions))
+OPTION_NAMES: tuple[str, ...] = SectionOptions._fields
 
 
 def make_options(given: Mapping[str, Any]) -> SectionOptions:

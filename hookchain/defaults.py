@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from .files import FileService
+from typing import TYPE_CHECKING
+
 from .handlers import Handler
 from .phases import Phase
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .files import FileService
 
 
 class FileHandlers:
@@ -24,6 +28,8 @@ def file_handlers(settings: Settings) -> FileHandlers | None:
     """Return the handlers for a chain's settings; None where it has no document root."""
     if settings.document_root is None:
         return None
+    from .files import FileService
+
     return FileHandlers(
         FileService(
             settings.document_root,

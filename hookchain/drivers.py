@@ -5,14 +5,14 @@ Source: the idea of a generator that decides and drivers that call is h11's and 
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import functools
 import threading
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from .carrying import call_as_is, carry
 from .cycle import SEND
 from .dispatch import Steps
 from .exceptions import AsyncHandlerError
@@ -22,7 +22,9 @@ from .request import Request
 from .results import Raised
 from .runs import Function, Segment, Step
 from .stretches import Stretch
-from .threads import Threads, call_as_is, carry
+
+if TYPE_CHECKING:
+    from .threads import Threads
 
 T = TypeVar("T")
 Pending = tuple[Step, tuple[Any, ...]]
@@ -132,6 +134,8 @@ class OwnLoop:
 
     def __init__(self) -> None:
         """Make a loop."""
+        import asyncio
+
         self.loop = asyncio.new_event_loop()
 
     def __del__(self) -> None:

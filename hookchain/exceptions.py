@@ -20,7 +20,6 @@ Werkzeug's ``HTTPException`` is an answer, not an error of ours.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -138,6 +137,8 @@ class HookChainDeprecationWarning(HookChainWarning, DeprecationWarning):
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
     """Return the one of ``names`` that looks most like ``name``, or None when none comes close."""
+    import difflib
+
     matches = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return matches[0] if matches else None
 

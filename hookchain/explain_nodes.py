@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
 
@@ -31,8 +30,8 @@ def conditions_of_node(node: Node) -> tuple[str, ...]:
     """Return what must hold of a request besides, such as "when=is_weekend", outermost first."""
     texts: list[str] = []
     for around in node.lineage():
-        conditions = dataclasses.replace(
-            around.scope, location=None, exact=False, pattern=None, methods=None, hosts=None
+        conditions = around.scope._replace(
+            location=None, exact=False, pattern=None, methods=None, hosts=None
         ).describe()
         if conditions:
             texts.append(conditions)

@@ -6,10 +6,9 @@ where nobody decided.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from .dispatch import (
     CONDITION,
@@ -189,8 +188,7 @@ def guard_again(req: Request, path: str, endpoint: Any) -> Steps[Outcome | None]
     return refusal
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Guarding:
+class _Guarding(NamedTuple):
     guard: Guard
     handlers: tuple[tuple[Handler, ...], ...]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HandlerFunction: TypeAlias = Callable[..., Any]
 """What users write: called with the request; sync, async, or a (sync or async) generator function."""
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = __file__.rpartition(os.sep)[0]
 
 
 class Handler:
@@ -206,5 +206,5 @@ def caller_origin() -> str:
     """Return "file:line" of the nearest caller outside of this package."""
     stack = traceback.walk_stack(inspect.currentframe())
     places = [(frame.f_code.co_filename, line) for frame, line in stack]
-    outside = [f"{file}:{line}" for file, line in places if str(Path(file).parent) != _PACKAGE]
+    outside = [f"{file}:{line}" for file, line in places if file.rpartition(os.sep)[0] != _PACKAGE]
     return outside[0]

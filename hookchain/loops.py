@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
+import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
     """Return the event loop that runs in this thread; None where none does."""
+    if "asyncio" not in sys.modules:
+        return None  # nobody can have started one
+    import asyncio
+
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Tell whether an exception is what the cancellation of a task raises."""
+    if "asyncio" not in sys.modules:
+        return False  # there are no tasks
+    import asyncio
+
+    return isinstance(error, asyncio.CancelledError)
 
 
 def without_stop_iteration(call: Callable[[], T]) -> T:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from .declarations import ERROR_STATUSES, ErrorDocument, Filter, Kind
 from .handlers import Handler
@@ -80,8 +79,7 @@ class Choice(Generic[T]):
         return self._variant((True,) * len(self.conditional))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(NamedTuple):
     """How a request is guarded. Two requests to which exactly the same sections apply share one.
 
     Attributes:

@@ -34,12 +34,13 @@ G = TypeVar("G", bound=Callable[[Request, Any], Any])
 PhaseName: TypeAlias = Phase | str
 
 
-@dataclasses.dataclass(slots=True)
 class State:
     """Whether a chain still takes registrations; shared by all of its sections."""
 
-    chain: str
-    compiled: bool = False
+    def __init__(self, chain: str) -> None:
+        """Take registrations, for a chain of this name."""
+        self.chain = chain
+        self.compiled = False
 
     def check_open(self, what: str) -> None:
         """Refuse a registration that comes too late."""

@@ -53,11 +53,14 @@ class InternalRedirect:
     uri: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class Raised:
     """What a driver reports in place of an answer: the handler raised."""
 
-    error: BaseException
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        """Keep what it raised."""
+        self.error = error
 
 
 Outcome: TypeAlias = int | Response | InternalRedirect | Result | BaseException

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fnmatch
 import inspect
 import os
 import re
 import stat
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from .exceptions import DeclarationError
 from .handlers import check_callable
@@ -25,8 +24,7 @@ When: TypeAlias = Callable[["Request"], object]
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """What a section or a handler is limited to; empty, it covers everything.
 
     Attributes:
@@ -270,9 +268,11 @@ def conditions_of(scope: Scope) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class _InDirectory:
-    directory: str
+    __slots__ = ("directory",)
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
 
     def __call__(self, req: Request) -> bool:
         # A folder is covered under its own name too: a redirect to it would tell that it is there.
@@ -284,9 +284,11 @@ class _InDirectory:
         return _folders(path)[: len(wanted)] == wanted
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class _NamedLike:
-    pattern: str
+    __slots__ = ("pattern",)
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
 
     def __call__(self, req: Request) -> bool:
         return any(map(self.covers_file, req.storage_paths))
@@ -295,9 +297,11 @@ class _NamedLike:
         return fnmatch.fnmatchcase(path.rpartition("/")[2], self.pattern)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class _Endpoint:
-    pattern: str
+    __slots__ = ("pattern",)
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
 
     def __call__(self, req: Request) -> bool:
         endpoint: Any = req.endpoint

@@ -6,11 +6,13 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .access_log import AccessLog
 from .exceptions import DeclarationError, did_you_mean
 from .several import one_or_several
+
+if TYPE_CHECKING:
+    from .access_log import AccessLog
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ def make_settings(given: Mapping[str, Any]) -> Settings:
 @functools.cache
 def usual_access_log() -> AccessLog:
     """Return what ``access_log=True`` stands for: one for all chains, to be told from what somebody gave."""
+    from .access_log import AccessLog
+
     return AccessLog()
 
 
@@ -99,6 +103,8 @@ def _file_names(name: str, value: Any) -> tuple[str, ...]:
 
 def _access_log(name: str, value: Any) -> AccessLog | None:
     del name
+    from .access_log import AccessLog
+
     return usual_access_log() if value is True else AccessLog.from_option(value)
 
 

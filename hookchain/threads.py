@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
-from collections.abc import Callable, Mapping
-from contextvars import Context, ContextVar, Token
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any, TypeVar
 
+from .carrying import Tokens, call_as_is, carry
 from .outlast import outlast
 from .results import Raised
 
@@ -72,30 +72,3 @@ class Threads:
             self.cancelled = self.cancelled or cancelled
             raise result.error
         return result, cancelled
-
-
-def call_as_is(function: Callable[..., T], *args: Any) -> T:
-    """Call a function in the context that there is."""
-    return function(*args)
-
-
-_MISSING: Any = object()
-Tokens: TypeAlias = dict[ContextVar[Any], Token[Any]]
-
-
-def carry(values: Mapping[ContextVar[Any], Any], run: Callable[..., Any], tokens: Tokens) -> None:
-    """Set all variables to the values that they have in a context, and reset those that have none there any more.
-
-    Args:
-        values: where they are read.
-        run: calls a function where they are to be set.
-        tokens: what resets the variables that had no value before they were carried.
-    """
-    for variable, value in values.items():
-        if run(variable.get, _MISSING) is not value:
-            token = run(variable.set, value)
-            if token.old_value is Token.MISSING:
-                tokens[variable] = token
-    for variable in [variable for variable in tokens if variable not in values]:
-        with contextlib.suppress(ValueError):  # a child task of the app's carried it: it was never set here
-            run(variable.reset, tokens.pop(variable))

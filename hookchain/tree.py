@@ -128,8 +128,8 @@ class Node:
 
     def describe(self) -> str:
         """Return what it is limited to, with all that is around it; for people."""
-        own = dataclasses.replace(
-            self.scope, location=self.prefix if self.scope.location is not None or self.prefix != "/" else None
+        own = self.scope._replace(
+            location=self.prefix if self.scope.location is not None or self.prefix != "/" else None
         )
         around = [node.scope.describe() for node in self.lineage()[:-1] if node.scope.location is None]
         return " ".join(part for part in (*around, own.describe()) if part) or "everywhere"

@@ -95,6 +95,30 @@ def test_importing_the_library_loads_only_what_it_needs():
     assert foreign == {"hookchain", "werkzeug", "markupsafe", "blinker"}
 
 
+# What Werkzeug does not load of the standard library, and what of hookchain only some programs use.
+ON_DEMAND = {"asyncio", "concurrent.futures", "difflib", "pathlib", "subprocess", "tomllib"}
+ON_DEMAND |= {f"hookchain.{name}" for name in ("access_log", "adelivery", "asgi", "checks", "config", "explain")}
+ON_DEMAND |= {f"hookchain.{name}" for name in ("explanation", "files", "threads", "wsgi")}
+
+
+def test_what_a_program_may_never_need_is_not_loaded_before_it_does():
+    loaded = json.loads(python("import hookchain, json, sys; print(json.dumps(sorted(sys.modules)))"))
+    before = json.loads(python("import werkzeug.wrappers, json, sys; print(json.dumps(sorted(sys.modules)))"))
+    assert ON_DEMAND & (set(loaded) - set(before)) == set()
+
+
+def test_a_wsgi_application_answers_without_asyncio():
+    code = """if True:
+        import sys, hookchain, werkzeug.test
+        hooks = hookchain.HookChain(access_log=False)
+        hooks.fixup(lambda req: hookchain.DECLINED)
+        hooks.content("/fails")(lambda req: 1 / 0)
+        hooks.content(lambda req: req.get_data())
+        client = werkzeug.test.Client(hooks.wsgi())
+        print(client.post("/", data="body").text, client.post("/fails").status_code, "asyncio" in sys.modules)"""
+    assert python(code).split() == ["body", "500", "False"]
+
+
 def test_every_public_name_can_be_imported_and_is_listed_once():
     listed = hookchain.__all__
     assert sorted(set(listed)) == sorted(listed)
@@ -104,7 +128,20 @@ def test_every_public_name_can_be_imported_and_is_listed_once():
 def test_every_name_that_the_package_imports_for_users_is_listed():
     imported = {name for name in vars(hookchain) if name.isidentifier() and not name.startswith("_")}
     modules = {name for name in imported if f"hookchain.{name}" in sys.modules}
-    assert imported - modules - {"annotations"} == set(hookchain.__all__)
+    assert imported - modules - {"annotations", "TYPE_CHECKING"} | set(hookchain._ON_DEMAND) == set(hookchain.__all__)
+
+
+def test_names_that_are_imported_on_demand_are_like_any_others():
+    code = """if True:
+        import hookchain
+        assert set(hookchain.__all__) <= set(dir(hookchain))
+        assert not hasattr(hookchain, "AccessLogg")
+        from hookchain import *
+        assert AccessLog is hookchain.AccessLog is __import__("hookchain.access_log").access_log.AccessLog
+        print(AsyncResponse.__name__, Explanation.__name__)"""
+    assert python(code).split() == ["AsyncResponse", "Explanation"]
+    assert not hasattr(hookchain, "AccessLogg")
+    assert set(hookchain.__all__) <= set(dir(hookchain))
 
 
 def test_the_list_of_public_names_is_written_out_so_that_tools_can_read_it():

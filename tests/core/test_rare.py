@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sys
 import threading
 import time
 
@@ -16,6 +17,7 @@ from hookchain.cycle import cycle
 from hookchain.delivery import SentFile
 from hookchain.drivers import advance
 from hookchain.environ_request import _LONGEST_REMEMBERED, _REMEMBERED_PATHS, EnvironRequest, _paths
+from hookchain.loops import is_cancellation, running_loop
 from hookchain.plain_response import PlainResponse
 from hookchain.testing import make_request
 from tests.asking import by_ahandle, by_handle, by_wsgi
@@ -23,6 +25,12 @@ from tests.asking import by_ahandle, by_handle, by_wsgi
 
 def quiet(**settings):
     return HookChain(access_log=False, **settings)
+
+
+def test_where_nobody_has_imported_asyncio_no_loop_runs_and_nothing_is_cancelled(monkeypatch):
+    monkeypatch.delitem(sys.modules, "asyncio")
+    assert running_loop() is None
+    assert not is_cancellation(ValueError())
 
 
 def test_a_blocking_body_that_is_read_when_the_task_is_cancelled_is_closed_and_finished():
