@@ -162,15 +162,11 @@ class WholeDelivery:
 
     def __iter__(self) -> Iterator[bytes]:
         """Iterate over the one piece."""
-        return iter(self._take, None)
-
-    def _take(self) -> bytes | None:
         if not self._is_taken:
             self._is_taken = True
             self._req.bytes_sent = len(self._body)
-            return self._body
+            yield self._body
         self._end(None)
-        return None
 
     def close(self) -> None:
         """Finish the request, if that has not been done."""

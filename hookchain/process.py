@@ -20,7 +20,7 @@ from .file_response import FileResponse
 from .guards import guards
 from .handlers import Handler
 from .phases import Phase
-from .plain_response import text_response
+from .plain_response import PlainResponse, text_response
 from .request import PLAIN_METHODS, Request
 from .responses import set_status
 from .results import DONE, FIRST_STATUS, OK, TEXT, Outcome, Raised, body_response
@@ -208,7 +208,7 @@ def _map_to_storage(req: Request) -> Steps[Ended]:
 
 def _answered(req: Request) -> Ended:
     """Answer what asks for no path; asked behind MAP_TO_STORAGE."""
-    if req.path == "*":
+    if req.canonical_path == "*":
         return DONE
     if req.method == "TRACE" and not (req.chain.trace_method and req.app is not None):
         return _trace(req)
@@ -334,11 +334,15 @@ def _ask_app(req: Request, app: Handler) -> Steps[Outcome | Success]:
 
 def app_outcome(req: Request, app: Handler, answer: object) -> Outcome | Success:
     """Turn what the app answered into an outcome, unless the request was refused on its way to the view."""
-    outcome = conclude(req, Phase.CONTENT, (app, answer))
+    if type(answer) is PlainResponse and req.translate is None:  # what else an answer can mean need not be asked
+        req.decided_by = app.name
+        outcome: Outcome = answer
+    else:
+        outcome = conclude(req, Phase.CONTENT, (app, answer))
     if req.late_refusal is not None:
         req.decided_by, outcome = req.late_refusal
         return outcome
-    return Success(outcome, is_apps=True) if isinstance(outcome, Response) else outcome
+    return Success(outcome, True) if isinstance(outcome, Response) else outcome
 
 
 def status_of_content(req: Request) -> Steps[int]:

@@ -140,12 +140,19 @@ def response_of(status: str, pairs: list[tuple[str, str]]) -> Response:
     Raises:
         ValueError: a header must not leave.
     """
-    if status[:3].isdigit() and status[3:4] == " " and all(map(_is_plain, pairs)):
-        return PlainResponse([], pairs, status, int(status[:3]))
+    code = status_code(status)
+    if code and all([type(pair) is tuple and _is_plain(*pair) for pair in pairs]):
+        return PlainResponse([], pairs, status, code)
     response = Response(status=status, headers=pairs)
     if "content-type" not in {name.lower() for name, _ in pairs}:
         response.headers.pop("Content-Type", None)
     return response
+
+
+@functools.lru_cache
+def status_code(status: str) -> int:
+    """Return the code that a status line begins with; 0 where it begins with none, and something else."""
+    return int(status[:3]) if status[:3].isdigit() and status[3:4] == " " else 0
 
 
 @functools.lru_cache
@@ -154,9 +161,9 @@ def status_line(status: int) -> str:
     return Response(status=status).status
 
 
-def _is_plain(pair: tuple[Any, Any]) -> bool:
+def _is_plain(name: Any, value: Any) -> bool:
     # What the app says may be anything.
-    return type(pair) is tuple and type(pair[0]) is type(pair[1]) is str and pair[1].isprintable()
+    return type(name) is type(value) is str and value.isprintable()
 
 
 def header_list(response: Response) -> list[tuple[str, str]]:

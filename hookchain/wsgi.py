@@ -129,10 +129,13 @@ class AppCall:
 
 
 _COMPLETE = (list, tuple)
+_TARGETS = frozenset({"REQUEST_URI", "RAW_URI"})
 
 
 class AppAnswer:
     """What an app answers: ``start_response``, ``write`` and the iterable, put together."""
+
+    __slots__ = ("_left", "started", "written")
 
     def __init__(self) -> None:
         """Wait for the app to start."""
@@ -153,6 +156,11 @@ class AppAnswer:
 
     def response(self, body: Iterable[bytes]) -> Response:
         """Make a response; the app is run as far as it has to be to know its status."""
+        if self.started is not None and type(body) in _COMPLETE and not self.written:
+            self._left = True
+            response = response_of(*self.started)
+            response.response = body
+            return response
         chunks = iter(body)
         first: list[bytes] = []
         try:
@@ -174,7 +182,7 @@ class AppAnswer:
         except ValueError:  # a header that must not leave
             _close(body)
             raise
-        response.response = body if isinstance(body, _COMPLETE) and not early else AppBody(early, chunks, body)
+        response.response = AppBody(early, chunks, body)
         return response
 
 
@@ -213,23 +221,28 @@ def app_environ(req: Request, *, with_body: bool = True) -> WSGIEnvironment:
         A new environ.
     """
     environ: WSGIEnvironment = dict(req.environ or {})
-    path = req.path
+    path = req.canonical_path
     query = _query_of(req, environ)
-    target = encode(req.root_path + path) + ("?" + query if query else "")
     environ["REQUEST_METHOD"] = req.method if req.error_status is not None else environ["REQUEST_METHOD"]
     environ["PATH_INFO"] = path if path.isascii() else path.encode().decode("latin-1")
     environ["QUERY_STRING"] = query
-    for key in ("REQUEST_URI", "RAW_URI"):
-        if key in environ:
+    if "RAW_URI" in environ or "REQUEST_URI" in environ:
+        target = _target(req.root_path + path, query)
+        for key in _TARGETS & environ.keys():
             environ[key] = target
     environ[KEY] = req
     if "env" in req.__dict__:
         environ.update(req.env)
     if req.authen_ran:
         _set_user(environ, req)
-    if with_body:
+    if with_body and req.has_body:
         _set_input(environ, req)
     return environ
+
+
+def _target(path: str, query: str) -> str:
+    target = encode(path)
+    return f"{target}?{query}" if query else target
 
 
 def _query_of(req: Request, environ: WSGIEnvironment) -> str:
@@ -249,8 +262,6 @@ def _set_user(environ: WSGIEnvironment, req: Request) -> None:
 
 def _set_input(environ: WSGIEnvironment, req: Request) -> None:
     # What handlers read is replayed; max_body bounds what the app reads, filters change what it reads.
-    if not req.has_body:
-        return
     if req.error_status is not None:  # an error document is got with GET, without the body of the request that failed
         environ["wsgi.input"] = io.BytesIO()
         environ.pop("CONTENT_LENGTH", None)
