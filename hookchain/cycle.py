@@ -40,6 +40,7 @@ SEND = Function(_send)
 FINISH = Function(Request.mark_finished, blocking=False)
 """The step behind which only finishers come, so that a caller may shield them."""
 
+WHO = "the request cycle"
 LEFT = "the framework, when its contexts were closed,"
 
 _RESPONSES = (Success, Response)
@@ -67,6 +68,8 @@ def answer_at_once(req: Request) -> Response | Steps[None]:
         if type(ended) is Success:
             response = leave_plainly(req, req, ended)
             if response is not None:
+                if req.framework is not None:
+                    req.framework.exit(None)
                 return response
     except BaseException as error:
         return cycle(req, raised=error)
@@ -125,7 +128,9 @@ def _respond(req: Request, begun: Begun, raised: BaseException | None) -> Steps[
     if raised is None:
         record, response = yield from _made(req, begun)
     else:
-        record, response = last_record(req), (yield from _unforeseen(req, raised))
+        if req.response is not None:
+            yield CLOSE, (req.response,)
+        record, response = last_record(req), (yield from _unforeseen(req, raised, LEFT if req.response else WHO))
     if req.framework is not None:
         response = yield from _exit(req, req.framework, response)
     if isinstance(response, BaseException):
@@ -165,7 +170,7 @@ def _exit(req: Request, framework: Framework, response: Response | BaseException
     return (yield from _unforeseen(req, answer.error, LEFT))
 
 
-def _unforeseen(req: Request, error: BaseException, who: str = "the request cycle") -> Steps[Response | BaseException]:
+def _unforeseen(req: Request, error: BaseException, who: str = WHO) -> Steps[Response | BaseException]:
     # Handlers can leave anything in a request, such as a status that is none; receivers can raise KeyboardInterrupt.
     outcome_of_exception(req, who, error)
     if must_be_raised(req, error):

@@ -56,7 +56,7 @@ def _unless_left(over: Phase) -> Callable[[Request], Phase | None]:
 def _unless_told(over: Phase) -> Callable[[Request], Phase | None]:
     """Return what ends a stretch where something is left, or somebody is to be told that the request is over."""
     receivers = signals.request_finished.receivers
-    return lambda req: over if req.is_touched and _is_left(req) or req.next is not None or receivers else None
+    return lambda req: over if (req.is_touched and _is_left(req)) or req.next is not None or receivers else None
 
 
 NOTHING = Stretch([Part(check=_unless_told(Phase.LOG))], 0)

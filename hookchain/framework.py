@@ -50,6 +50,10 @@ class Framework(Protocol):
         """
         ...
 
+    def has_finalised(self, req: Request) -> bool:
+        """Tell whether ``finalise`` would change nothing, as the framework itself has answered."""
+        ...
+
     def finalise(self, req: Request, response: Response) -> Response:
         """Do what the framework does to every response, such as saving a session; the output filters come after.
 

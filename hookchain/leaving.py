@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.sansio.response import Response as SansIOResponse
@@ -16,7 +17,7 @@ from .exceptions import ResultError
 from .file_response import FileResponse
 from .framework import Framework
 from .handlers import Handler
-from .plain_response import PlainResponse
+from .plain_response import PlainResponse, sends_what_it_says
 from .request import Request
 from .responses import (
     SAID_OF_THE_BODY,
@@ -52,9 +53,12 @@ def leave_plainly(first: Request, record: Request, ended: Success | Response) ->
     if first is not record or type(ended) is not Success or not _is_nobodys_business(first):
         return None
     made = ended.response
-    if type(made) is Response:
+    kind: Any = type(made)
+    if kind is not PlainResponse:
+        if isinstance(made, FileResponse) or not sends_what_it_says(kind):
+            return None
         made = PlainResponse.copied(made)
-    elif type(made) is not PlainResponse or not made.is_new:
+    elif not made.is_new:
         return None
     status = made.sent_status
     if status < FIRST_STATUS or status in _TO_BE_LOOKED_AT:
@@ -72,7 +76,7 @@ def _is_nobodys_business(first: Request) -> bool:
     """Tell whether handlers, filters and a framework have no say in what a request is answered with."""
     return (
         first.method != "HEAD"
-        and first.framework is None
+        and (first.framework is None or first.framework.has_finalised(first))
         and first.content_type_out is first.content_encoding_out is None
         and first.selection.output_filters.is_empty
         and not (first.is_touched and ("headers_out" in first.__dict__ or "err_headers_out" in first.__dict__))

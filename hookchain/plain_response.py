@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, overload
 
 from werkzeug.datastructures import Headers
@@ -24,6 +25,13 @@ class _MadeHeaders:
         headers = response.__dict__["headers"] = Headers()
         vars(headers)["_list"] = response.pairs
         return headers
+
+
+@functools.lru_cache
+def sends_what_it_says(kind: type[Any]) -> bool:
+    """Tell whether responses of a class are sent with the status, headers and body that they have, and no others."""
+    methods = ("__call__", "get_wsgi_response", "get_wsgi_headers", "get_app_iter", "iter_encoded", "close")
+    return all(getattr(kind, name) is getattr(Response, name) for name in methods)
 
 
 class PlainResponse(Response):
@@ -61,7 +69,7 @@ class PlainResponse(Response):
 
     @classmethod
     def copied(cls, response: Response) -> PlainResponse:
-        """Return a copy of a Response of Werkzeug's own class, which may be kept by whoever has made it."""
+        """Return a copy of a response that sends what it says, and that may be kept by whoever has made it."""
         plain = cls(response.response, [*response.headers], response.status, response.status_code)
         on_close = vars(response)["_on_close"]
         if on_close:

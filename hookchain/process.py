@@ -24,10 +24,9 @@ from .plain_response import PlainResponse, text_response
 from .request import PLAIN_METHODS, Request
 from .responses import set_status
 from .results import DONE, FIRST_STATUS, OK, TEXT, Outcome, Raised, body_response
-from .runs import Function
 from .scopes import canonical_host
 from .straight import ALTERED, CHECKED
-from .stretches import STEP_OF, Checks, Stretch, route_of
+from .stretches import ENTER, STEP_OF, Checks, Stretch, route_of
 
 Ended: TypeAlias = Outcome | Success | None
 
@@ -91,12 +90,19 @@ def behind(req: Request, stretch: Stretch, settled: Any) -> Begun:
     if who is ALTERED:
         req.called_already, req.is_altered = req.phase, True
         return None, STEP_OF[req.phase]
-    req.phase = who.phase
-    if who.phase is _CONTENT:
-        return (app_outcome if who is req.app else content_outcome)(req, who, answer), _END
-    if answer is OK:  # it has settled its phase, and altered the request
-        return _refused_path(req), STEP_OF[who.phase] + 1
-    return conclude(req, who.phase, (who, answer)), _END
+    if answer is OK and who.phase is not None and who.phase is not _CONTENT:
+        req.phase = who.phase
+        return _refused_path(req), STEP_OF[who.phase] + 1  # it has settled its phase, and altered the request
+    return _ended_by(req, who, answer), _END
+
+
+def _ended_by(req: Request, handler: Handler, answer: Any) -> Ended:
+    if handler.phase is None:
+        return _no_route(req, answer)
+    req.phase = handler.phase
+    if handler.phase is _CONTENT:
+        return app_outcome(req, handler, answer) if handler is req.app else content_outcome(req, handler, answer)
+    return conclude(req, handler.phase, (handler, answer))
 
 
 def look_up(req: Request) -> Steps[Ended]:
@@ -229,9 +235,11 @@ def _trace(req: Request) -> Ended:
 def _enter(req: Request) -> Steps[Ended]:
     if req.framework is None:
         return None
-    answer = yield Function(req.framework.enter, blocking=req.framework.blocking), (req,)
-    if not isinstance(answer, Raised):
-        return None
+    answer = yield ENTER[req.framework.blocking], (req,)
+    return _no_route(req, answer) if isinstance(answer, Raised) else None
+
+
+def _no_route(req: Request, answer: Raised) -> Outcome:
     req.decided_by = ROUTE
     return outcome_of_exception(req, "the framework, when it looked for the route,", answer.error)
 
@@ -342,7 +350,7 @@ def app_outcome(req: Request, app: Handler, answer: object) -> Outcome | Success
     if req.late_refusal is not None:
         req.decided_by, outcome = req.late_refusal
         return outcome
-    return Success(outcome, True) if isinstance(outcome, Response) else outcome
+    return Success(outcome, is_apps=True) if isinstance(outcome, Response) else outcome
 
 
 def status_of_content(req: Request) -> Steps[int]:

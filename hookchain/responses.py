@@ -141,7 +141,7 @@ def response_of(status: str, pairs: list[tuple[str, str]]) -> Response:
         ValueError: a header must not leave.
     """
     code = status_code(status)
-    if code and all([type(pair) is tuple and _is_plain(*pair) for pair in pairs]):
+    if code and _are_plain(pairs):
         return PlainResponse([], pairs, status, code)
     response = Response(status=status, headers=pairs)
     if "content-type" not in {name.lower() for name, _ in pairs}:
@@ -161,9 +161,12 @@ def status_line(status: int) -> str:
     return Response(status=status).status
 
 
-def _is_plain(name: Any, value: Any) -> bool:
+def _are_plain(pairs: list[Any]) -> bool:
     # What the app says may be anything.
-    return type(name) is type(value) is str and value.isprintable()
+    for pair in pairs:
+        if type(pair) is not tuple or not (type(pair[0]) is type(pair[1]) is str and pair[1].isprintable()):
+            return False
+    return True
 
 
 def header_list(response: Response) -> list[tuple[str, str]]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .handlers import Handler
 from .phases import Phase, Policy
 from .straight import OnOk, Part, caller_of
 
 if TYPE_CHECKING:
-    from .handlers import Handler
     from .plan import Selection
     from .request import Request
 
@@ -45,6 +45,17 @@ _MOST_ROUTES = 64
 """How many routes are kept for each set of sections; tests put a chain around one app after the other."""
 
 STEP_OF = {phase: step for step, phase in enumerate(PHASES)}
+
+
+def _enter(req: Request) -> None:
+    if req.framework is not None:
+        req.framework.enter(req)
+
+
+ENTER = {
+    blocking: Handler(_enter, None, name="hookchain.framework.enter", blocking=blocking) for blocking in (True, False)
+}
+"""The framework looks for the route; whether that has to be kept off an event loop."""
 
 
 class Stretch:
@@ -81,6 +92,8 @@ def route_of(req: Request, checks: Checks) -> Route:
     # Whoever listens for what happens had a trace begun when the request was.
     if not req.is_plain or req.trace is not None or req.has_body or req.is_altered:
         return STEP_BY_STEP
+    if req.framework is not None and req.place is None:
+        return STEP_BY_STEP  # nobody has said which requests have the same
     routes = req.selection.routes
     route = routes.get(req.place)
     if route is None:
@@ -93,7 +106,7 @@ def route_of(req: Request, checks: Checks) -> Route:
 def _inner_app(req: Request) -> Handler | None:
     """Return the app behind the chain where it may be called like a handler."""
     app = req.app
-    return None if app is None or app.is_async or req.place is None or req.framework is not None else app
+    return None if app is None or app.is_async or req.place is None else app
 
 
 def _parts_of_all(req: Request, checks: Checks) -> Iterator[list[Part] | None]:
@@ -101,7 +114,7 @@ def _parts_of_all(req: Request, checks: Checks) -> Iterator[list[Part] | None]:
     may_have_changed = req.selection.uses_hosts
     for phase in PHASES:
         if phase is None:
-            yield [] if req.framework is None else None
+            yield [] if req.framework is None else [Part(handlers=(ENTER[req.framework.blocking],))]
             continue
         may_have_changed = may_have_changed or not req.selection.runs[phase].is_empty
         yield _parts(req, phase, checks.get(phase) if may_have_changed else None)

@@ -32,6 +32,9 @@ class Recorded:
     def error_page(self, req, error, page):
         self.seen.append(f"error {type(error).__name__} {page.status_code}")
 
+    def has_finalised(self, req):
+        return False
+
     def finalise(self, req, response):
         self.seen.append(f"finalise {response.status_code}")
         return response

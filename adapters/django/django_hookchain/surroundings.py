@@ -54,6 +54,10 @@ class Surroundings:
         arguments = {} if error.code == 500 else {"exception": error.__cause__ or error}  # noqa: PLR2004
         return from_django(handler(req.native, **arguments))
 
+    def has_finalised(self, _req: Request) -> bool:
+        """Say no: what leaves has to be made Django's again."""
+        return False
+
     def finalise(self, req: Request, response: Response) -> Response:
         """Leave the response as it is."""
         del req

@@ -93,9 +93,13 @@ class InFlask:
         except Exception as raised:  # noqa: BLE001 - Flask raises it again, where it has no handler for it
             return self.app.handle_user_exception(raised)
 
+    def has_finalised(self, req: Request) -> bool:
+        """Tell whether Flask itself has answered."""
+        return self._answered is req and not self._expects_flask
+
     def finalise(self, req: Request, response: Response) -> Response:
         """Call ``after_request`` functions and save the session, where Flask has not."""
-        if self._context is None or (self._answered is req and not self._expects_flask):
+        if self._context is None or self.has_finalised(req):
             return response
         try:
             if self._answered is req:  # a sub-app's, which is none of after_request's business
