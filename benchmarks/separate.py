@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import os
 import subprocess
@@ -13,10 +14,13 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
+from werkzeug.wrappers import Response
+
 from .cases import sections, standalone
 from .clients import environ
 
 _IMPORTS = {"yardstick": "typing, re, dataclasses", "werkzeug": "werkzeug.wrappers, blinker", "hookchain": "hookchain"}
+_IN_FLIGHT = "/in/flight"  # where a body waits to be sent
 _MUST_STAY_OUT = ("asyncio", "click", "rich", "flask", "django", "starlette", "asgiref")
 _PROBE = """
 import sys, time
@@ -123,13 +127,13 @@ def weigh(requests: int) -> None:
     """Print what ``memory`` returns, as JSON; for a process of its own."""
     app = standalone.chain_of([])
     app.content(lambda _: b"hello")
+    app.content(_IN_FLIGHT)(lambda _: Response(iter((b"hello",))))
     application = app.wsgi()
     tracemalloc.start()
-    waiting = [application(environ(), _start_response) for _ in range(1000)]
+    waiting = [application(environ(_IN_FLIGHT), _start_response) for _ in range(1000)]
     in_flight = _kib() / len(waiting)
-    for body in waiting:
-        body.close()  # type: ignore[attr-defined]
-    del waiting
+    while waiting:
+        _take(waiting.pop())
     growth = _growth(application, requests)
     before = _kib()
     chain = sections.chain_with(sections.locations(10000), handlers=3)
@@ -138,12 +142,21 @@ def weigh(requests: int) -> None:
 
 
 def _growth(application: Any, requests: int) -> float:
-    for path in ("/", "/a", "/b/c"):
-        application(environ(path), _start_response).close()
+    paths = ("/", "/a", "/b/c", _IN_FLIGHT)
+    for path in paths:
+        _take(application(environ(path), _start_response))
     before = _kib()
-    for number in range(requests):
-        application(environ(f"/{number % 8}"), _start_response).close()
+    for path in itertools.islice(itertools.cycle(paths), requests):
+        _take(application(environ(path), _start_response))
     return _kib() - before
+
+
+def _take(body: Any) -> None:
+    """Do what a server does with a body; a list is answered and finished before anybody takes it."""
+    for _ in body:
+        pass
+    if not isinstance(body, list):
+        body.close()
 
 
 def _kib() -> float:
