@@ -26,11 +26,12 @@ from .records import current
 from .results import Outcome, Raised
 from .runs import Function, Step
 from .threads import Threads
-from .wsgi import KEEPS_CONTEXTS, KEY, WSGIChain, app_environ
+from .wsgi import KEEPS_CONTEXTS, KEY, AppCall, WSGIChain, app_environ
 
 __all__ = [
     "KEEPS_CONTEXTS",
     "KEY",
+    "AppCall",
     "AsyncDelivery",
     "Delivery",
     "Framework",

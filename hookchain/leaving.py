@@ -52,13 +52,8 @@ def leave_plainly(first: Request, record: Request, ended: Success | Response) ->
     """
     if first is not record or type(ended) is not Success or not _is_nobodys_business(first):
         return None
-    made = ended.response
-    kind: Any = type(made)
-    if kind is not PlainResponse:
-        if isinstance(made, FileResponse) or not sends_what_it_says(kind):
-            return None
-        made = PlainResponse.copied(made)
-    elif not made.is_new:
+    made = _plain(ended.response)
+    if made is None:
         return None
     status = made.sent_status
     if status < FIRST_STATUS or status in _TO_BE_LOOKED_AT:
@@ -70,6 +65,15 @@ def leave_plainly(first: Request, record: Request, ended: Success | Response) ->
     made.is_new = False
     first.response, first.status = made, status
     return made
+
+
+def _plain(response: Response) -> PlainResponse | None:
+    """Return a response that nobody else holds and that is sent as it is; None where it may be another matter."""
+    if type(response) is PlainResponse:
+        return response if response.is_new else None
+    kind: Any = type(response)
+    is_another = kind is FileResponse or not sends_what_it_says(kind)
+    return None if is_another else PlainResponse.copied(response)
 
 
 def _is_nobodys_business(first: Request) -> bool:
@@ -121,7 +125,8 @@ def _typed(record: Request, ended: Success | Response) -> Response:
         response = _own(record, ended, success=False)
         set_default_type(response)
         return response
-    response = _own(record, ended.response, success=True, is_new=ended.is_apps)
+    is_new = ended.is_apps and type(ended.response) is PlainResponse  # a view may keep its own
+    response = _own(record, ended.response, success=True, is_new=is_new)
     if not ended.is_apps:
         set_type(response, record)
     return response

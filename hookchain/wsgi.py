@@ -49,6 +49,7 @@ class WSGIChain:
         chain: HookChain,
         app: WSGIApplication | None,
         framework: Callable[[Request], Framework] | None = None,
+        respond: Callable[[Request], Response] | None = None,
     ) -> None:
         """Put a chain in front of an app.
 
@@ -56,11 +57,13 @@ class WSGIChain:
             chain: it may have been compiled, and is at the first request.
             app: what stands behind the chain; None where it stands alone.
             framework: makes, for a request, what surrounds it in a framework; for adapters.
+            respond: what is called in place of the app, which then only gives its name; for adapters.
         """
         self.chain = chain
         self.app = app
         self._framework = framework
-        self._handler = None if app is None else Handler(AppCall(app), Phase.CONTENT, name=f"app {app_name(app)}")
+        call = None if app is None else respond or AppCall(app)
+        self._handler = None if call is None else Handler(call, Phase.CONTENT, name=f"app {app_name(app)}")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Process a request."""

@@ -10,8 +10,8 @@ from flask import Flask, got_request_exception, request
 from flask.ctx import RequestContext
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from hookchain import HookChain, HookChainError, HookChainWarning, Request
-from hookchain.adapting import KEY, WSGIChain
+from hookchain import HookChain, HookChainError, HookChainWarning, Request, Response
+from hookchain.adapting import KEY, AppCall, WSGIChain
 
 from .commands import group
 from .surroundings import InFlask
@@ -57,7 +57,7 @@ class FlaskHookChain:
         holder, name = _place(app)
         guarded = GuardedApp(app, getattr(holder, name))
         app.extensions["hookchain"] = self
-        guarded.gate = WSGIChain(self.hooks, guarded, guarded.surround)
+        guarded.gate = WSGIChain(self.hooks, guarded, guarded.surround, guarded.respond)
         setattr(holder, name, guarded.gate)
         app.cli.add_command(group(self.hooks))
 
@@ -98,12 +98,14 @@ class GuardedApp:
         self.app = app
         self.name = app.name
         self.wsgi_app = wsgi_app
+        self.is_flask_alone = wsgi_app == app.wsgi_app and getattr(wsgi_app, "__func__", None) is Flask.wsgi_app
+        self._call = AppCall(self)
         self.new_context = app.request_context
         self._is_wrapped: bool | None = None
         vars(app)["request_context"] = self._context_for
         got_request_exception.connect(_note_exception, app)
 
-    def surround(self, _req: Request) -> InFlask:
+    def surround(self, req: Request) -> InFlask:
         """Make what surrounds a request."""
         if self._is_wrapped is None:
             holder, name = _place(self.app)
@@ -114,7 +116,15 @@ class GuardedApp:
                     "answers itself is not guarded; wrap first, then initialise"
                 )
                 warnings.warn(message, HookChainWarning, stacklevel=2)
-        return InFlask(self.app, self.new_context)
+        # To HEAD, Werkzeug's Response gives no body, and filters see the same wherever it is called.
+        return InFlask(self.app, self.new_context, is_flask_alone=self.is_flask_alone and req.method != "HEAD")
+
+    def respond(self, req: Request) -> Response:
+        """Answer what the chain has let through: by Flask alone, or by all that was in ``app.wsgi_app``."""
+        surroundings = req.framework
+        if isinstance(surroundings, InFlask) and surroundings.is_flask_alone and req.main is None:
+            return surroundings.dispatch(req)
+        return self._call(req)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer what the chain has let through."""

@@ -28,15 +28,19 @@ class InFlask:
 
     blocking = True
 
-    def __init__(self, app: Flask, new_context: Callable[[WSGIEnvironment], RequestContext]) -> None:
+    def __init__(
+        self, app: Flask, new_context: Callable[[WSGIEnvironment], RequestContext], *, is_flask_alone: bool
+    ) -> None:
         """Open nothing yet.
 
         Args:
             app: the app.
             new_context: ``app.request_context`` as it was before the chain came.
+            is_flask_alone: whether nothing stands between the chain and Flask.
         """
         self.app = app
         self._new_context = new_context
+        self.is_flask_alone = is_flask_alone
         self._context: RequestContext | None = None
         self._environ: WSGIEnvironment = {}
         self._endpoint: str | None = None
@@ -62,8 +66,9 @@ class InFlask:
         elif self._context is None:
             self._context, self._environ = context, environ
             context.push()
-            # Flask will push it once more, and would look for the route again.
-            vars(context)["match_request"] = lambda: _check_endpoint(context, self._endpoint)
+            if not self.is_flask_alone:
+                # Flask will push it once more, and would look for the route again.
+                vars(context)["match_request"] = lambda: _check_endpoint(context, self._endpoint)
         else:
             self._environ = environ
             _turn(self._context, context, req)
@@ -131,16 +136,30 @@ class InFlask:
 
     # --- what stands behind the chain asks for
 
+    def dispatch(self, req: Request) -> Response:
+        """Let Flask answer in the contexts that are open, as its ``wsgi_app`` does in those that it opens."""
+        if req.has_body or req.authen_ran or not _WRITTEN.isdisjoint(vars(req)):
+            self._take(app_environ(req))
+        try:
+            response: Response = self.app.full_dispatch_request()
+        except Exception as error:  # noqa: BLE001 - handle_exception lets pass what has to
+            response = self.app.handle_exception(error)
+        self._answered = req
+        return response
+
     def environ_for(self, environ: WSGIEnvironment) -> WSGIEnvironment:
         """Return the environ for what stands behind the chain: the one that ``flask.request`` has had all along."""
         req: Request = environ[KEY]
         if req.main is not None:
             return environ
+        self._take(environ)
+        self._is_called = self._expects_flask = True
+        return self._environ
+
+    def _take(self, environ: WSGIEnvironment) -> None:
         for key in {"AUTH_TYPE", "CONTENT_LENGTH", "REMOTE_USER"} - environ.keys():
             self._environ.pop(key, None)
         self._environ.update(environ)
-        self._is_called = self._expects_flask = True
-        return self._environ
 
     def context_for(self, environ: WSGIEnvironment) -> RequestContext:
         """Return the context that is open already, in which Flask answers; a new one where it is asked once more."""
@@ -162,6 +181,10 @@ class InFlask:
         req.exception = error
         if req.main is None:
             self._exception = error
+
+
+_WRITTEN = frozenset({"env", "query_string"})
+"""What handlers may have written to that goes into the environ."""
 
 
 def _early_environ(req: Request) -> WSGIEnvironment:
