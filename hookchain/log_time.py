@@ -13,6 +13,8 @@ from .exceptions import did_you_mean
 if TYPE_CHECKING:
     from .request import Request
 
+_NEAREST = 5e-7  # the second of a time is that of its nearest microsecond
+
 Render = Callable[[time.struct_time], str]
 """Writes one local time as text."""
 
@@ -142,7 +144,7 @@ class EachSecond:
         """Take what writes a local time, and whether the time is that of a request's end, not its begin."""
         self._render = render
         self._end = end
-        self._known = (-1, "")
+        self._known = (0.0, 0.0, "")
 
     def __call__(self, record: Request) -> str:
         """Write a request's time."""
@@ -150,8 +152,10 @@ class EachSecond:
 
     def at(self, seconds: float) -> str:
         """Write a time in seconds since the epoch."""
-        second = int(seconds + 5e-7)  # the second of the nearest microsecond
-        known = self._known  # one read: another thread may replace it at any time
-        if known[0] != second:
-            known = self._known = (second, self._render(time.localtime(second)))
-        return known[1]
+        first, behind, text = self._known  # one read: another thread may replace it at any time
+        if first <= seconds < behind:
+            return text
+        second = int(seconds + _NEAREST)
+        text = self._render(time.localtime(second))
+        self._known = (second - _NEAREST, second + 1 - _NEAREST, text)
+        return text

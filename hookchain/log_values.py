@@ -131,8 +131,8 @@ def request_line(record: Request) -> str:
 
 def usual_start(record: EnvironRequest, made: Mapping[str, Any]) -> float:
     """Return when a request that was made of an environ began, without making what only the log asks for."""
-    start: float | None = made.get("start_time")
-    return time.time() - (time.perf_counter() - record.started) if start is None else start
+    start: float = made["start_time"] if "start_time" in made else time.time() - (time.perf_counter() - record.started)
+    return start
 
 
 def usual_request_line(record: EnvironRequest, made: Mapping[str, Any], environ: Mapping[str, Any]) -> str:
