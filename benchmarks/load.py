@@ -22,6 +22,9 @@ GROUPS = {
 }
 """A server and an app, and what has to be installed for them."""
 
+SOAKS = {"sync": ("gunicorn", "wsgi_alone", 1.0), "uvicorn": ("uvicorn", "asgi_alone", 0.1)}
+"""A server, what has to be installed, an app, and its share of the requests."""
+
 SUBJECTS = ("hookchain", "by_hand", "bare")
 _WORKERS = 2
 _CONNECTIONS = 8
@@ -75,26 +78,28 @@ def throughput(group: str, rounds: int) -> dict[str, list[float]]:
     return samples
 
 
-def soak(requests: int) -> dict[str, list[float]]:
-    """Send many requests, with many paths, to one process.
+def soak(name: str, requests: int) -> dict[str, list[float]]:
+    """Send many requests, for many paths, to one process.
 
     Args:
-        requests: at least how many.
+        name: one of SOAKS.
+        requests: at least how many, under WSGI.
 
     Returns:
         Samples by figure: how many there were, and by how many KiB its resident memory grew meanwhile.
 
     Raises:
-        LeftOutError: wrk, uvicorn or /proc is not there, or it is not asked for.
+        LeftOutError: wrk, the server or /proc is not there, or it is not asked for.
     """
-    _check(requests, "uvicorn")
+    needed, app, share = SOAKS[name]
+    _check(requests, needed)
     check_system()
-    with serving("uvicorn", "alone") as server:
+    with serving(name, app) as server:
         rate = _load(server, 1, _PATHS)["rate"]
-        _send(server, requests // 20, rate)
+        _send(server, requests / 40, rate)  # until all that is remembered of paths has been
         before = server.resident()
-        sent = _send(server, requests, rate)
-        return {"soak/requests": [sent], "soak/growth": [server.resident() - before]}
+        sent = _send(server, requests * share, rate)
+        return {f"soak/{name}/requests": [sent], f"soak/{name}/growth": [server.resident() - before]}
 
 
 def _send(server: Server, requests: float, rate: float) -> float:

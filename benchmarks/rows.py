@@ -136,6 +136,13 @@ def _served(label: str, group: str) -> list[Row]:
     ]
 
 
+def _soaked(label: str, server: str) -> list[Row]:
+    return [
+        Row(f"{label}, soak, requests", (f"soak/{server}/requests",), _value, None),
+        Row(f"{label}, soak, growth of the process", (f"soak/{server}/growth",), _value, 1024, unit="KiB"),
+    ]
+
+
 _HOOKS = (0, 5, 10, 25)
 _HANDLERS = (0, 12, 36)
 
@@ -190,8 +197,8 @@ ROWS: tuple[Row, ...] = (
     *_served("gunicorn gthread, Flask", "gthread/flask"),
     *_served("uvicorn, ASGI", "uvicorn/asgi"),
     *_served("uvicorn, Starlette", "uvicorn/starlette"),
-    Row("uvicorn, soak, requests", ("soak/requests",), _value, None),
-    Row("uvicorn, soak, growth of the process", ("soak/growth",), _value, 1024, unit="KiB"),
+    *_soaked("gunicorn sync", "sync"),
+    *_soaked("uvicorn", "uvicorn"),
     Row("slow clients, memory of a connection", ("slow/hookchain/memory",), _value, None, unit="KiB"),
     Row("slow clients, the same without hookchain", ("slow/bare/memory",), _value, None, unit="KiB"),
     Row("a quick request among slow clients, p50", ("slow/hookchain/p50",), _value, None, unit="ms"),

@@ -51,7 +51,7 @@ class Effort:
         separate: rounds of what needs a process of its own.
         requests: how many requests are to show that memory does not grow.
         served: rounds of a second of load for each real server.
-        soak: how many requests one real server is to answer.
+        soak: how many requests one process of a real server is to answer.
         crowds: how many times slow clients come.
         clients: how many of them at once.
     """
@@ -73,7 +73,7 @@ FULL = Effort(
     sample=0.004,
     separate=15,
     requests=1_000_000,
-    served=7,
+    served=6,
     soak=1_000_000,
     crowds=3,
     clients=1000,
@@ -171,7 +171,7 @@ def _separately(effort: Effort, match: str) -> tuple[dict[str, list[float]], dic
         "threads": lambda: separate.threads(effort.separate),
         "memory": lambda: separate.memory(effort.requests),
         **{f"served/{group}": partial(load.throughput, group, effort.served) for group in load.GROUPS},
-        "soak": lambda: load.soak(effort.soak),
+        **{f"soak/{name}": partial(load.soak, name, effort.soak) for name in load.SOAKS},
         "slow": lambda: slow.crowds(effort.crowds, effort.clients),
     }
     samples: dict[str, list[float]] = {}

@@ -5,10 +5,11 @@ A server gets them as ``benchmarks.served:NAME``; each is made when the server a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hookchain import AccessLog, HookChain, Phase
+from hookchain import AccessLog, HookChain, Phase, Request
 
 from .work import HELLO, functions
 
@@ -74,6 +75,17 @@ def wsgi_by_hand() -> Any:
 def wsgi_hookchain() -> Any:
     """Make the same with the hooks in a chain."""
     return chain().wsgi(_hello)
+
+
+def wsgi_alone() -> Any:
+    """Make a chain that answers with the path, and writes an access log."""
+    made = chain(access_log=AccessLog(to=os.devnull))
+    made.content(_say_path)
+    return made.wsgi()
+
+
+def _say_path(req: Request) -> bytes:
+    return req.path.encode()
 
 
 def flask_bare() -> Any:
@@ -174,10 +186,10 @@ def asgi_hookchain() -> Any:
     return chain(blocking=False).asgi(_answer)
 
 
-def alone() -> Any:
-    """Make a chain that answers with the path, and writes an access log: what is to serve a million requests."""
-    made = chain(blocking=False, access_log=AccessLog(to="/dev/null"))
-    made.register(Phase.CONTENT, lambda req: req.path.encode(), blocking=False)
+def asgi_alone() -> Any:
+    """Make a chain that answers with the path, and writes an access log."""
+    made = chain(blocking=False, access_log=AccessLog(to=os.devnull))
+    made.register(Phase.CONTENT, _say_path, blocking=False)
     return made.asgi()
 
 
@@ -215,11 +227,10 @@ def starlette_hookchain() -> Any:
 
 def _starlette(middleware: list[Any]) -> Any:
     from starlette.applications import Starlette
-    from starlette.requests import Request
     from starlette.responses import PlainTextResponse
     from starlette.routing import Route
 
-    async def index(_: Request) -> PlainTextResponse:
+    async def index(_: Any) -> PlainTextResponse:
         return PlainTextResponse(HELLO)
 
     return Starlette(routes=[Route("/", index)], middleware=middleware)

@@ -46,9 +46,10 @@ def measured(match):
 def test_real_servers_are_measured_where_wrk_is_installed():
     said = measured("served/gthread/wsgi,soak")
     if shutil.which("wrk") is None:
-        assert "left out: soak (wrk is not installed)" in said
+        assert "left out: soak/uvicorn (wrk is not installed)" in said
     else:
         assert "gunicorn gthread, WSGI, p99, against hooks by hand" in said
+        assert "gunicorn sync, soak, growth of the process" in said
         assert "uvicorn, soak, growth of the process" in said
 
 
