@@ -6,15 +6,18 @@ import functools
 import re
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.http import parse_etags
 
 from .ranges import ByteRange, RangeBody, multipart, parse_ranges
-from .responses import status_response
+from .responses import headers_of, status_response
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from werkzeug.datastructures import Headers
     from werkzeug.wrappers import Response
 
@@ -31,7 +34,17 @@ _DATES: Final = (
     rf"[a-z]{{3}} (?P<month>[a-z]{{3}}) (?P<day>[0-9 ][0-9]) {_TIME} (?P<year>[0-9]{{4}})",  # asctime
 )
 # What describes a body that is not sent. Last-Modified is kept, as httpd keeps it.
-_BODY_HEADERS: Final = ("Content-Type", "Content-Length", "Content-Encoding", "Accept-Ranges")
+_BODY_HEADERS: Final = frozenset({"content-type", "content-length", "content-encoding", "accept-ranges"})
+_FIELDS: Final = {
+    name: f"HTTP_{name.upper().replace('-', '_')}"
+    for name in ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since", "Range", "If-Range")
+}
+_KEYS: Final = frozenset(_FIELDS.values())
+_PIECE_HEADERS: Final = frozenset({"content-length", "content-range"})
+_EMPTY: Final = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "0"))
+_LONGEST_DATE: Final = 64
+
+Pair: TypeAlias = tuple[str, str]
 
 
 def apply_conditions(req: Request, response: FileResponse) -> Response:
@@ -52,12 +65,37 @@ def apply_conditions(req: Request, response: FileResponse) -> Response:
     """
     if req.method not in {"GET", "HEAD"} or not response.is_whole:
         return response
-    status = _failed_condition(req, response)
+    asked = asked_of(req)
+    if not asked:
+        return response
+    status = failed_condition(asked, response.headers)
     if status is not None:
         _send_no_body(response, status)
-    else:
-        _apply_range(req, response)
+        return response
+    pieces = wanted_pieces(asked, response.headers, response.complete_length, req.start_time)
+    if pieces:
+        _send_pieces(response, pieces)
+    elif pieces is not None:
+        _refuse_range(req, response)
     return response
+
+
+def asked_of(req: Request) -> dict[str, str]:
+    """Return the headers by which a client asks for less than the whole file; a repeated one counts as one list.
+
+    Args:
+        req: The request.
+
+    Returns:
+        Values by the header's name; most requests have none.
+    """
+    environ, headers = req.environ, vars(req).get("headers")
+    # Headers that nobody has put in the place of the environ's say what it says.
+    if environ is not None and (headers is None or (type(headers) is EnvironHeaders and headers.environ is environ)):
+        if environ.keys().isdisjoint(_KEYS):
+            return {}
+        return {name: environ[key] for name, key in _FIELDS.items() if key in environ}
+    return {name: ", ".join(req.headers.getlist(name)) for name in _FIELDS if name in req.headers}
 
 
 def parse_http_date(text: str) -> int | None:
@@ -72,8 +110,14 @@ def parse_http_date(text: str) -> int | None:
     Source:
         RFC 9110, section 5.6.7.
     """
+    text = text.strip(" \t")
+    return _remembered_date(text) if len(text) <= _LONGEST_DATE else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _remembered_date(text: str) -> int | None:
     for form in _date_forms():
-        match = form.fullmatch(text.strip(" \t"))
+        match = form.fullmatch(text)
         if match is not None:
             return _seconds(match.groupdict())
     return None
@@ -96,83 +140,96 @@ def _seconds(part: dict[str, str]) -> int | None:
         return None
 
 
-def _field(req: Request, name: str) -> str | None:
-    """Give a header's value; one that came several times counts as one list."""
-    return ", ".join(req.headers.getlist(name)) if name in req.headers else None
+def failed_condition(asked: Mapping[str, str], headers: Headers) -> int | None:
+    """Tell whether the client's conditions keep the file from being sent.
 
+    Args:
+        asked: What ``asked_of`` returned.
+        headers: Those of the file.
 
-def _failed_condition(req: Request, response: FileResponse) -> int | None:
-    if not _may_proceed(req, response):
+    Returns:
+        412 or 304; None where it is to be sent.
+    """
+    if not _may_proceed(asked, headers):
         return HTTPStatus.PRECONDITION_FAILED
-    return None if _is_needed(req, response) else HTTPStatus.NOT_MODIFIED
+    return None if _is_needed(asked, headers) else HTTPStatus.NOT_MODIFIED
 
 
-def _may_proceed(req: Request, response: FileResponse) -> bool:
+def _may_proceed(asked: Mapping[str, str], headers: Headers) -> bool:
     """Evaluate If-Match, or else If-Unmodified-Since."""
-    wanted = _field(req, "If-Match")
+    wanted = asked.get("If-Match")
     if wanted is not None:
         found = parse_etags(wanted)
-        etag = response.headers.get("ETag")
+        etag = headers.get("ETag")
         return found.star_tag or (etag is not None and etag.strip('"') in found)
-    date = _date(req.headers, "If-Unmodified-Since")
-    return date is None or not _is_later(response, date)
+    date = _date(asked, "If-Unmodified-Since")
+    return date is None or not _is_later(headers, date)
 
 
-def _is_needed(req: Request, response: FileResponse) -> bool:
+def _is_needed(asked: Mapping[str, str], headers: Headers) -> bool:
     """Evaluate If-None-Match, or else If-Modified-Since."""
-    known = _field(req, "If-None-Match")
+    known = asked.get("If-None-Match")
     if known is not None:
+        etag = headers.get("ETag")
+        if etag == known and known.strip('"') == known[1:-1]:  # one tag, and no list to be taken apart
+            return False
         found = parse_etags(known)
-        etag = response.headers.get("ETag")
         return not (found.star_tag or (etag is not None and found.contains_weak(etag.removeprefix("W/").strip('"'))))
-    date = _date(req.headers, "If-Modified-Since")
-    return date is None or _date(response.headers, "Last-Modified") is None or _is_later(response, date)
+    date = _date(asked, "If-Modified-Since")
+    return date is None or _date(headers, "Last-Modified") is None or _is_later(headers, date)
 
 
-def _is_later(response: FileResponse, date: int) -> bool:
+def _is_later(headers: Headers, date: int) -> bool:
     """Tell whether the file was changed after a date; without Last-Modified that can't be said of any."""
-    modified = _date(response.headers, "Last-Modified")
+    modified = _date(headers, "Last-Modified")
     return modified is not None and modified > date
 
 
-def _date(headers: Headers, name: str) -> int | None:
+def _date(headers: Headers | Mapping[str, str], name: str) -> int | None:
     text = headers.get(name)
     return None if text is None else parse_http_date(text)
 
 
 def _send_no_body(response: FileResponse, status: int) -> None:
     response.drop_body(status)
-    for name in _BODY_HEADERS:
-        response.headers.pop(name, None)
-    if status != HTTPStatus.NOT_MODIFIED:
-        response.headers["Content-Type"] = "text/plain; charset=utf-8"
-        response.headers["Content-Length"] = "0"
+    empty = () if status == HTTPStatus.NOT_MODIFIED else _EMPTY
+    response.headers = headers_of([*without_body(response.headers), *empty])
 
 
-def _apply_range(req: Request, response: FileResponse) -> None:
-    header = _field(req, "Range")
-    if header is None or not _is_same(req, response):
-        return
-    pieces = parse_ranges(header, response.complete_length)
+def without_body(headers: Iterable[Pair]) -> list[Pair]:
+    """Return the headers of a file without those that describe its bytes."""
+    return [pair for pair in headers if pair[0].lower() not in _BODY_HEADERS]
+
+
+def wanted_pieces(asked: Mapping[str, str], headers: Headers, length: int, now: float) -> list[ByteRange] | None:
+    """Tell which pieces of a file a client asks for.
+
+    Args:
+        asked: What ``asked_of`` returned.
+        headers: Those of the file.
+        length: Its size, in bytes.
+        now: The time of the request, in seconds since the epoch.
+
+    Returns:
+        The pieces; an empty list where none of them lies in the file; None where the whole file is to be sent.
+    """
+    header = asked.get("Range")
+    if header is None or not _is_same(asked.get("If-Range"), headers, now):
+        return None
+    pieces = parse_ranges(header, length)
     # Content-Encoding would speak of the multipart body, which is not what was encoded: send the whole file then.
-    if pieces is None or (len(pieces) > 1 and "Content-Encoding" in response.headers):
-        return
-    if pieces:
-        _send_pieces(response, pieces)
-    else:
-        _refuse_range(req, response)
+    return None if pieces is not None and len(pieces) > 1 and "Content-Encoding" in headers else pieces
 
 
-def _is_same(req: Request, response: FileResponse) -> bool:
+def _is_same(known: str | None, headers: Headers, now: float) -> bool:
     """Evaluate If-Range: the client's part and ours must be of the same bytes, without any doubt."""
-    header = _field(req, "If-Range")
-    if header is None:
+    if known is None:
         return True
-    if header.startswith(('"', "W/")):
-        return header == response.headers.get("ETag") and not header.startswith("W/")
-    modified = _date(response.headers, "Last-Modified")
+    if known.startswith(('"', "W/")):
+        return known == headers.get("ETag") and not known.startswith("W/")
+    modified = _date(headers, "Last-Modified")
     # A file changed within the second of the request can change once more in it: that date is a weak validator.
-    return modified is not None and modified == parse_http_date(header) and modified < int(req.start_time)
+    return modified is not None and modified == parse_http_date(known) and modified < int(now)
 
 
 def _refuse_range(req: Request, response: FileResponse) -> None:
@@ -187,10 +244,26 @@ def _send_pieces(response: FileResponse, pieces: list[ByteRange]) -> None:
     length = response.complete_length
     if len(pieces) == 1:
         body = RangeBody(response.body.file, pieces)
-        response.headers["Content-Range"] = pieces[0].content_range(length)
+        response.headers = headers_of(of_piece(response.headers, pieces[0], length))
     else:
         body, media_type = multipart(response.body.file, pieces, length, response.headers.get("Content-Type"))
         response.headers["Content-Type"] = media_type
-    response.status_code = HTTPStatus.PARTIAL_CONTENT
-    response.headers["Content-Length"] = str(body.length)
+        response.headers["Content-Length"] = str(body.length)
+    response.set_status(HTTPStatus.PARTIAL_CONTENT)
     response.response = body
+
+
+def of_piece(headers: Iterable[Pair], piece: ByteRange, length: int) -> list[Pair]:
+    """Return the headers of a file as they are for a piece of it.
+
+    Args:
+        headers: Those of the file.
+        piece: The piece.
+        length: The size of the file, in bytes.
+    """
+    kept = [pair for pair in headers if pair[0].lower() not in _PIECE_HEADERS]
+    return [
+        *kept,
+        ("Content-Length", str(piece.stop - piece.start)),
+        ("Content-Range", piece.content_range(length)),
+    ]

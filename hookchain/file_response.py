@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from email.utils import formatdate
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
 
 from .ranges import read_blocks
+from .responses import headers_of, status_line
 
 if TYPE_CHECKING:
     import io
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NANOSECONDS: Final = 1_000_000_000
+_OK: Final = 200
+_OK_LINE: Final = "200 OK"
 
 
 class FileBody:
@@ -72,10 +75,17 @@ class FileResponse(Response):
         complete_length: The size of the file, in bytes.
     """
 
-    def __init__(
-        self, file: io.FileIO, info: os.stat_result, now: float, content_type: str, coding: str | None = None
+    def __init__(  # pyright: ignore[reportMissingSuperCall]
+        self,
+        file: io.FileIO,
+        info: os.stat_result,
+        now: float,
+        content_type: str,
+        coding: str | None = None,
+        *,
+        has_forms: bool = False,
     ) -> None:
-        """Make the response for an open file.
+        """Make the response for an open file; Werkzeug's constructor would take all headers apart again.
 
         Args:
             file: The file; closed together with the response, also when something else became its body.
@@ -83,25 +93,24 @@ class FileResponse(Response):
             now: The time of the request, in seconds since the epoch; Last-Modified is never later.
             content_type: The value for Content-Type.
             coding: The value for Content-Encoding; None leaves it out.
+            has_forms: Whether other clients get the file in another coding, which caches have to know.
         """
+        modified = info.st_mtime_ns
+        self.headers = headers_of(
+            [*_headers(min(modified // _NANOSECONDS, int(now)), modified, info.st_size, content_type, coding, has_forms)]
+        )
+        self._status = _OK_LINE
+        self._status_code = _OK
+        self.direct_passthrough = False
         self.body: Final = FileBody(file, info.st_size)
         self.complete_length: Final = info.st_size
-        headers = [
-            ("Content-Type", content_type),
-            ("Content-Length", str(info.st_size)),
-            ("Last-Modified", _http_date(_last_modified(info, now))),
-            ("ETag", _etag(info, coding)),
-            ("Accept-Ranges", "bytes"),
-        ]
-        if coding is not None:
-            headers.append(("Content-Encoding", coding))
-        super().__init__(self.body, headers=headers)
-        self.call_on_close(self.body.close)
+        self.response = self.body
+        self._on_close = [self.body.close]
 
     @property
     def is_whole(self) -> bool:
         """Whether the body is still the file, and the response still a plain 200."""
-        return self.response is self.body and self.status_code == HTTPStatus.OK
+        return self.response is self.body and self._status_code == _OK
 
     def drop_body(self, status: int) -> None:
         """Answer another status, without a body.
@@ -111,19 +120,43 @@ class FileResponse(Response):
         """
         self.body.close()
         self.response = []
-        self.status_code = status
+        self.set_status(status)
+
+    def set_status(self, status: int) -> None:
+        """Set a status that HTTP knows, by which Werkzeug has nothing to be asked.
+
+        Args:
+            status: Such as 206.
+        """
+        self._status, self._status_code = status_line(status), int(status)
 
 
 @functools.lru_cache(maxsize=1024)
-def _http_date(seconds: int) -> str:
-    return formatdate(seconds, usegmt=True)
+def _headers(
+    last_modified: int, modified: int, size: int, content_type: str, coding: str | None, has_forms: bool
+) -> tuple[tuple[str, str], ...]:
+    """Return the headers that go with a file; they follow from its status alone, which is taken anew for each request.
 
-
-def _last_modified(info: os.stat_result, now: float) -> int:
-    """Give the time of the last change, in seconds; RFC 9110, section 8.8.2.1, wants none from the future."""
-    return min(max(info.st_mtime_ns // _NANOSECONDS, 0), int(now))
-
-
-def _etag(info: os.stat_result, coding: str | None) -> str:
-    """Name the bytes by the time of their last change and their number; each coding has bytes of its own."""
-    return f'"{info.st_mtime_ns:x}-{info.st_size:x}{f"-{coding}" if coding else ""}"'
+    Args:
+        last_modified: The time of the last change, in seconds; RFC 9110, section 8.8.2.1, wants none from the future.
+        modified: The same in nanoseconds and as it is.
+        size: Bytes.
+        content_type: The value for Content-Type.
+        coding: The value for Content-Encoding; None leaves it out.
+        has_forms: Whether Vary is one of them.
+    """
+    headers = Headers(
+        [
+            ("Content-Type", content_type),
+            ("Content-Length", str(size)),
+            ("Last-Modified", formatdate(max(last_modified, 0), usegmt=True)),
+            # Each coding has bytes of its own.
+            ("ETag", f'"{modified:x}-{size:x}{f"-{coding}" if coding else ""}"'),
+            ("Accept-Ranges", "bytes"),
+        ]
+    )
+    if coding is not None:
+        headers.add("Content-Encoding", coding)
+    if has_forms:
+        headers.add("Vary", "Accept-Encoding")
+    return tuple(headers)

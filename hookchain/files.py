@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from werkzeug.exceptions import MethodNotAllowed
@@ -29,13 +29,6 @@ __all__ = ["FileBody", "FileResponse", "FileService"]
 _METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _UNKNOWN_TYPE: Final = "application/octet-stream"  # a type that no browser guesses HTML from
 _IN_QUERY: Final = "/!$&'()*+,;=:@?%"
-
-
-class _Mapped(NamedTuple):
-    """What MAP_TO_STORAGE found out, for as long as nobody gives the request another file name."""
-
-    filename: str
-    place: Place
 
 
 class FileService:
@@ -175,17 +168,19 @@ class FileService:
             place = Place(req.path, refusal=FORBIDDEN)
         else:
             place = _agreed(req, self._storage.find(path), req.path)
-            filename = filename.removesuffix(place.rest)
+            if place.rest:
+                filename = filename.removesuffix(place.rest)
         index = self._find_index(req, place)
         if index is not None:
             filename, place = _take_index(req, filename, place, *index)
-        req.filename, req.path_info, req.finfo = filename, place.rest, place.info
-        real = place.path + place.rest
-        vars(req).update(
-            _file_refusal=place.refusal,
-            _resolved_path=None if real == req.path else real,
-            _mapped_file=_Mapped(filename, place),
-        )
+        real, rest, info, refusal = place
+        if rest:
+            real += rest
+        if real == req.path:
+            real = None
+        noted = vars(req)
+        noted["filename"], noted["path_info"], noted["finfo"] = filename, rest, info
+        noted["_file_refusal"], noted["_resolved_path"], noted["_mapped_file"] = refusal, real, (filename, place)
         return place
 
     def _find_index(self, req: Request, place: Place) -> tuple[str, Place] | None:
@@ -200,31 +195,28 @@ class FileService:
 
     def _current(self, req: Request) -> Place:
         """Give what MAP_TO_STORAGE found, or look again where a handler named another file since."""
-        mapped: _Mapped | None = vars(req).get("_mapped_file")
-        if mapped is not None and mapped.filename == req.filename:
-            return mapped.place
+        mapped: tuple[str, Place] | None = vars(req).get("_mapped_file")
+        if mapped is not None and mapped[0] == req.filename:
+            return mapped[1]
         # As in httpd: where a handler answered MAP_TO_STORAGE itself and left no finfo, there is no file.
         if req.filename is None or (mapped is None and req.finfo is None):
             return Place(req.path)
         return self._map(req, req.filename)
 
     def _send(self, req: Request, place: Place) -> int | Response:
-        siblings = {}
-        if self._precompressed and req.content_encoding_out is None:
-            siblings = find_siblings(req, self._storage, place.path)
-        coding = choose_coding(req.accept_encodings, siblings)
-        choices = [(coding, siblings[coding])] if coding else []
+        told = req.content_encoding_out
+        siblings = find_siblings(req, self._storage, place.path) if self._precompressed and told is None else None
+        coding = choose_coding(req.accept_encodings, siblings) if siblings else None
+        choices = [(coding, siblings[coding])] if siblings and coding else []
         refusal: int | None = None
-        for encoded_as, path in (*choices, (req.content_encoding_out, place.path)):
+        for encoded_as, path in (*choices, (told, place.path)):
             try:
                 file, info = self._storage.open(path)
             except OSError as error:
                 refusal = refusal_of(error)
             else:
-                response = FileResponse(file, info, req.start_time, req.content_type_out or _UNKNOWN_TYPE, encoded_as)
-                if siblings:
-                    response.headers["Vary"] = "Accept-Encoding"
-                return response
+                content_type = req.content_type_out or _UNKNOWN_TYPE
+                return FileResponse(file, info, req.start_time, content_type, encoded_as, has_forms=bool(siblings))
         return refusal or NOT_FOUND
 
     def _answer_folder(self, req: Request, place: Place) -> int | Response | InternalRedirect:
@@ -258,7 +250,7 @@ def _agreed(req: Request, place: Place, asked: str) -> Place:
 
     What is missing there is refused too: the difference would tell what a guarded folder holds.
     """
-    real = place.path + place.rest
+    real = place.path + place.rest if place.rest else place.path
     if place.refusal is not None or real == asked or req.chain.guards_agree(req, real):
         return place
     return _refused(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 # One table of our own: what a file is must depend neither on /etc/mime.types nor on the version of Python.
@@ -123,6 +124,7 @@ def _read_table(text: str) -> dict[str, str]:
 _BY_EXTENSION: Final = _read_table(_TYPES)
 
 
+@functools.lru_cache(maxsize=1024)
 def guess(filename: str) -> tuple[str | None, str | None]:
     """Tell the media type and the content coding of a file by its name alone.
 

@@ -28,6 +28,8 @@ def find_siblings(req: Request, storage: Storage, path: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for coding, extension in _EXTENSIONS.items():
         asked = path + extension
+        if not storage.exists(asked):
+            continue
         sibling = storage.look(asked)
         if sibling.is_file and all(req.chain.guards_agree(req, name) for name in {asked, sibling.path}):
             found[coding] = sibling.path

@@ -71,11 +71,16 @@ def parse_ranges(header: str, length: int) -> list[ByteRange] | None:
     specs = [spec for spec in (item.strip(" \t") for item in text.split(",")) if spec]
     if not 0 < len(specs) <= _MAX_RANGES:
         return None
-    pieces = [_parse_spec(spec, length) for spec in specs]
-    if None in pieces:
-        return None
-    inside = [piece for piece in pieces if piece is not None and piece.start < piece.stop]
-    return None if _is_excessive(inside) else _coalesce(inside)
+    inside: list[ByteRange] = []
+    for spec in specs:
+        piece = _parse_spec(spec, length)
+        if piece is None:
+            return None
+        if piece.start < piece.stop:
+            inside.append(piece)
+    if len(inside) > 1:
+        return None if _is_excessive(inside) else _coalesce(inside)
+    return inside
 
 
 def _parse_spec(spec: str, length: int) -> ByteRange | None:
@@ -95,7 +100,8 @@ def _parse_spec(spec: str, length: int) -> ByteRange | None:
 
 def _number(digits: str) -> int:
     """Read digits of any length: what is past every file size need not be told apart."""
-    digits = digits.lstrip("0") or "0"
+    if len(digits) > _MAX_DIGITS:
+        digits = digits.lstrip("0") or "0"
     return int(digits) if len(digits) <= _MAX_DIGITS else sys.maxsize
 
 

@@ -21,6 +21,7 @@ _MAX_LINKS: Final = 40  # as many as the kernel follows
 _WELL_KNOWN: Final = "/.well-known"
 # A name from a URL must not be taken apart anew by a file system that knows other separators.
 _FOREIGN_SEPARATORS: tuple[str, ...] = () if os.sep == "/" else ("\\", ":")
+_SERVED: Final = (stat.S_IFREG, stat.S_IFDIR)
 _OPEN_FLAGS: Final = (
     os.O_RDONLY
     | getattr(os, "O_CLOEXEC", 0)
@@ -114,27 +115,31 @@ class Storage:
         Returns:
             The place. Every error of the file system is told in it, and none is raised.
         """
-        if is_hidden(path) or any(separator in path for separator in _FOREIGN_SEPARATORS):
+        if is_hidden(path) or (_FOREIGN_SEPARATORS and any(separator in path for separator in _FOREIGN_SEPARATORS)):
             return Place(path, refusal=FORBIDDEN)
         if not path.startswith("/") or "//" in path or not _is_unicode(path):
             return Place(path)
-        return self._walk(path[1:].split("/"))
+        return self._walk(path)
 
-    def _walk(self, names: list[str]) -> Place:
-        folder, here, links = None, "", 0
-        for number, name in enumerate(names):
-            if not name:  # a slash at the end
-                break
-            asked = f"{here}/{name}"
-            place = self.look(asked, "".join(f"/{behind}" for behind in names[number + 1 :]))
-            links += place.path != asked
-            if links > _MAX_LINKS:
-                return Place("/" + "/".join(names))
+    def _walk(self, path: str) -> Place:
+        """Look at one level after the other: each may have become something else since the last request."""
+        folder, here, links, end = None, "", 0, 0
+        while end + 1 < len(path):  # what is left is more than a slash at the end
+            start = end
+            end = path.find("/", start + 1)
+            if end < 0:
+                end = len(path)
+            asked = here + path[start:end]
+            place = self.look(asked, path[end:])
+            if place.path != asked:
+                links += 1
+                if links > _MAX_LINKS:
+                    return Place(path)
             if not place.is_folder:
                 return place
             folder, here = place, place.path.rstrip("/")
         folder = folder or self.look("")
-        return folder._replace(path=(here if names[-1] else f"{here}/") or "/", rest="")
+        return folder._replace(path=(f"{here}/" if path[-1] == "/" else here) or "/", rest="")
 
     def look(self, path: str, rest: str = "") -> Place:
         """See what is at a path whose folder was found before.
@@ -148,12 +153,14 @@ class Storage:
         """
         try:
             info = self._status(path)
-            if stat.S_ISLNK(info.st_mode):
+            kind = stat.S_IFMT(info.st_mode)
+            if kind == stat.S_IFLNK:
                 path = self._follow(path)
                 info = self._status(path)
+                kind = stat.S_IFMT(info.st_mode)
         except (OSError, ValueError) as error:
             return Place(path or "/", rest, refusal=refusal_of(error))
-        if not stat.S_ISREG(info.st_mode) and not stat.S_ISDIR(info.st_mode):
+        if kind not in _SERVED:
             return Place(path, rest, refusal=FORBIDDEN)
         return Place(path or "/", rest, info)
 
@@ -192,6 +199,14 @@ class Storage:
             if place.info is not None and os.access(self.root + place.path, mode):
                 yield name, place
 
+    def exists(self, path: str) -> bool:
+        """Tell whether anything is at a path; nothing more is said of it, and it costs half of what ``look`` does.
+
+        Args:
+            path: A path, with no ``/`` at its end.
+        """
+        return os.access(self.root + path, os.F_OK)
+
     def open(self, path: str) -> tuple[io.FileIO, os.stat_result]:
         """Open the regular file at the path of a place, which is not a symlink.
 
@@ -214,6 +229,8 @@ class Storage:
 
 def _is_unicode(path: str) -> bool:
     """Tell whether a path is text; a lone surrogate would name other bytes than those that a client can send."""
+    if path.isascii():
+        return True
     try:
         path.encode()
     except UnicodeEncodeError:
