@@ -83,7 +83,7 @@ class FileResponse(Response):
         content_type: str,
         coding: str | None = None,
         *,
-        has_forms: bool = False,
+        vary: str | None = None,
     ) -> None:
         """Make the response for an open file; Werkzeug's constructor would take all headers apart again.
 
@@ -93,12 +93,9 @@ class FileResponse(Response):
             now: The time of the request, in seconds since the epoch; Last-Modified is never later.
             content_type: The value for Content-Type.
             coding: The value for Content-Encoding; None leaves it out.
-            has_forms: Whether other clients get the file in another coding, which caches have to know.
+            vary: The value for Vary, which tells caches on what the choice of the coding depends; None leaves it out.
         """
-        modified = info.st_mtime_ns
-        self.headers = headers_of(
-            [*_headers(min(modified // _NANOSECONDS, int(now)), modified, info.st_size, content_type, coding, has_forms)]
-        )
+        self.headers = headers_of([*file_headers(info, now, content_type, coding, vary)])
         self._status = _OK_LINE
         self._status_code = _OK
         self.direct_passthrough = False
@@ -131,24 +128,34 @@ class FileResponse(Response):
         self._status, self._status_code = status_line(status), int(status)
 
 
-@functools.lru_cache(maxsize=1024)
-def _headers(
-    last_modified: int, modified: int, size: int, content_type: str, coding: str | None, has_forms: bool
+def file_headers(
+    info: os.stat_result, now: float, content_type: str, coding: str | None, vary: str | None
 ) -> tuple[tuple[str, str], ...]:
-    """Return the headers that go with a file; they follow from its status alone, which is taken anew for each request.
+    """Return the headers of a file, which follow from its status alone, and that is taken anew for each request.
 
     Args:
-        last_modified: The time of the last change, in seconds; RFC 9110, section 8.8.2.1, wants none from the future.
-        modified: The same in nanoseconds and as it is.
-        size: Bytes.
+        info: Its status.
+        now: The time of the request, in seconds since the epoch; Last-Modified is never later.
         content_type: The value for Content-Type.
         coding: The value for Content-Encoding; None leaves it out.
-        has_forms: Whether Vary is one of them.
+        vary: The value for Vary; None leaves it out.
+
+    Raises:
+        ValueError: A value holds a line end.
     """
+    modified = info.st_mtime_ns
+    return _headers(min(modified // _NANOSECONDS, int(now)), modified, info.st_size, content_type, coding, vary)
+
+
+@functools.lru_cache(maxsize=1024)
+def _headers(
+    last_modified: int, modified: int, size: int, content_type: str, coding: str | None, vary: str | None
+) -> tuple[tuple[str, str], ...]:
     headers = Headers(
         [
             ("Content-Type", content_type),
             ("Content-Length", str(size)),
+            # RFC 9110, section 8.8.2.1, wants none from the future.
             ("Last-Modified", formatdate(max(last_modified, 0), usegmt=True)),
             # Each coding has bytes of its own.
             ("ETag", f'"{modified:x}-{size:x}{f"-{coding}" if coding else ""}"'),
@@ -157,6 +164,6 @@ def _headers(
     )
     if coding is not None:
         headers.add("Content-Encoding", coding)
-    if has_forms:
-        headers.add("Vary", "Accept-Encoding")
+    if vary is not None:
+        headers.add("Vary", vary)
     return tuple(headers)

@@ -173,14 +173,11 @@ class FileService:
         index = self._find_index(req, place)
         if index is not None:
             filename, place = _take_index(req, filename, place, *index)
-        real, rest, info, refusal = place
-        if rest:
-            real += rest
-        if real == req.path:
-            real = None
+        real = place.real
+        req.filename, req.path_info, req.finfo = filename, place.rest, place.info
         noted = vars(req)
-        noted["filename"], noted["path_info"], noted["finfo"] = filename, rest, info
-        noted["_file_refusal"], noted["_resolved_path"], noted["_mapped_file"] = refusal, real, (filename, place)
+        noted["_file_refusal"], noted["_mapped_file"] = place.refusal, (filename, place)
+        noted["_resolved_path"] = None if real == req.path else real
         return place
 
     def _find_index(self, req: Request, place: Place) -> tuple[str, Place] | None:
@@ -216,7 +213,8 @@ class FileService:
                 refusal = refusal_of(error)
             else:
                 content_type = req.content_type_out or _UNKNOWN_TYPE
-                return FileResponse(file, info, req.start_time, content_type, encoded_as, has_forms=bool(siblings))
+                vary = "Accept-Encoding" if siblings else None
+                return FileResponse(file, info, req.start_time, content_type, encoded_as, vary=vary)
         return refusal or NOT_FOUND
 
     def _answer_folder(self, req: Request, place: Place) -> int | Response | InternalRedirect:
@@ -250,7 +248,7 @@ def _agreed(req: Request, place: Place, asked: str) -> Place:
 
     What is missing there is refused too: the difference would tell what a guarded folder holds.
     """
-    real = place.path + place.rest if place.rest else place.path
+    real = place.real
     if place.refusal is not None or real == asked or req.chain.guards_agree(req, real):
         return place
     return _refused(place)

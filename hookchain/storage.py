@@ -47,6 +47,11 @@ class Place(NamedTuple):
     refusal: int | None = None
 
     @property
+    def real(self) -> str:
+        """The path that was asked for, but for the symlinks on it."""
+        return self.path + self.rest if self.rest else self.path
+
+    @property
     def is_file(self) -> bool:
         """Whether a regular file is here, and was asked for with nothing behind its name."""
         return self.info is not None and stat.S_ISREG(self.info.st_mode) and not self.rest
