@@ -19,7 +19,7 @@ from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
 from .finishing import finish, finish_at_once, last_record
 from .framework import Framework
-from .leaving import CLOSE, complete, give_up, leave, leave_plainly
+from .leaving import CLOSE, complete, give_up, leave, leave_at_once, leave_plainly
 from .loops import is_cancellation
 from .process import NOT_BEGUN, Begun, Ended, behind, content, first_stretch, look_up, process, status_of_content
 from .records import current
@@ -66,11 +66,12 @@ def answer_at_once(req: Request) -> Response | Steps[None]:
         begun = behind(req, stretch, stretch.call(req))
         ended = begun[0]
         if type(ended) is Success:
-            response = leave_plainly(req, req, ended)
-            if response is not None:
+            response = leave_at_once(req, ended)
+            if isinstance(response, Response):
                 if req.framework is not None:
                     req.framework.exit(None)
                 return response
+            begun = response or ended, begun[1]
     except BaseException as error:
         return cycle(req, raised=error)
     return cycle(req, begun)

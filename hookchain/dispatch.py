@@ -28,6 +28,10 @@ from .runs import Function, Run, Settled, Step, record_name, send
 T = TypeVar("T")
 
 
+BY_APP = True
+"""Says of a success that it is what the app has answered."""
+
+
 class Calls(Protocol):
     """A step that calls several handlers."""
 

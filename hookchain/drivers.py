@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import threading
+import weakref
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -137,10 +138,7 @@ class OwnLoop:
         import asyncio
 
         self.loop = asyncio.new_event_loop()
-
-    def __del__(self) -> None:
-        """Give back the loop's descriptors."""
-        self.loop.close()
+        weakref.finalize(self, self.loop.close)  # at the program's end too, while asyncio is still whole
 
 
 class ThreadLoop(threading.local):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.sansio.response import Response as SansIOResponse
@@ -26,6 +27,7 @@ from .responses import (
     finalise,
     finalise_plain,
     finalise_text,
+    headers_of,
     last_resort,
     merge_headers,
     own_copy,
@@ -44,45 +46,104 @@ CLOSE = Function(Response.close)
 """Closes a response that is not sent after all."""
 
 
+class _Before(NamedTuple):
+    """What a response was before an output filter got it."""
+
+    body: Any
+    headers: list[tuple[str, str]]
+
+
+@dataclasses.dataclass(slots=True)
+class OnItsWay(Success):
+    """A response with which ``leave`` goes on behind the filters that have only changed headers.
+
+    Attributes:
+        waiting: the filters that are left; the first has been called.
+        before: what the response was before that.
+        answer: what that has answered.
+    """
+
+    waiting: Sequence[Handler] = ()
+    before: _Before | None = None
+    answer: object = None
+
+
+def leave_at_once(req: Request, ended: Success) -> Response | OnItsWay | None:
+    """Make a response ready that says all by itself, or to which filters but add headers; they are called here.
+
+    Returns:
+        The response; or how far ``leave`` has come with it; or None, where nothing has been done.
+    """
+    if req.selection.output_filters.is_empty:
+        return leave_plainly(req, req, ended)
+    if not (req.selection.filters_at_once and _is_nobodys_business(req)) or _is_another_matter(ended.response):
+        return None
+    if ended.response.status_code == _UNAUTHORIZED:
+        return None
+    response = _typed(req, ended)
+    broken_off = _filter_at_once(req, response, req.selection.output_filters.fixed)
+    if broken_off is not None:
+        return OnItsWay(response, ended.is_apps, *broken_off)
+    made = PlainResponse.copied(response)
+    return _sent_plainly(req, made, needs_type=False) or OnItsWay(response, ended.is_apps)
+
+
+def _filter_at_once(
+    req: Request, response: Response, filters: tuple[Handler, ...]
+) -> tuple[tuple[Handler, ...], _Before, object] | None:
+    """Call filters as long as they only change headers; returns what an ``OnItsWay`` has to know, or None."""
+    for position, handler in enumerate(filters):
+        before = _Before(response.response, [*response.headers])
+        try:
+            answer = handler.call(req, response)
+        except BaseException as error:
+            answer = Raised(error)
+        if (answer is not None and answer is not response) or response.response is not before.body:
+            return filters[position:], before, answer
+    return None
+
+
 def leave_plainly(first: Request, record: Request, ended: Success | Response) -> Response | None:
     """Make a response ready that says all by itself, and about which nobody is to be asked.
 
     Returns:
         The response; None where ``leave`` has to go through all that it may be given.
     """
-    if first is not record or type(ended) is not Success or not _is_nobodys_business(first):
+    if first is not record or type(ended) is not Success or not first.selection.output_filters.is_empty:
         return None
-    made = _plain(ended.response)
-    if made is None:
+    if not _is_nobodys_business(first) or _is_another_matter(ended.response):
         return None
+    made = ended.response if type(ended.response) is PlainResponse else PlainResponse.copied(ended.response)
+    return _sent_plainly(first, made, needs_type=not ended.is_apps)
+
+
+def _sent_plainly(first: Request, made: PlainResponse, *, needs_type: bool) -> Response | None:
     status = made.sent_status
     if status < FIRST_STATUS or status in _TO_BE_LOOKED_AT:
         return None
-    if made.whole is not None:
+    if needs_type and made.whole is not None:
         finalise_text(made)
-    elif not finalise_plain(made, needs_type=not ended.is_apps):
+    elif not finalise_plain(made, needs_type=needs_type):
         return None
     made.is_new = False
     first.response, first.status = made, status
     return made
 
 
-def _plain(response: Response) -> PlainResponse | None:
-    """Return a response that nobody else holds and that is sent as it is; None where it may be another matter."""
+def _is_another_matter(response: Response) -> bool:
+    """Tell whether a response may send something else than what it says."""
     if type(response) is PlainResponse:
-        return response if response.is_new else None
+        return not response.is_new
     kind: Any = type(response)
-    is_another = kind is FileResponse or not sends_what_it_says(kind)
-    return None if is_another else PlainResponse.copied(response)
+    return kind is FileResponse or not sends_what_it_says(kind)
 
 
 def _is_nobodys_business(first: Request) -> bool:
-    """Tell whether handlers, filters and a framework have no say in what a request is answered with."""
+    """Tell whether handlers and a framework have no say in what a request is answered with."""
     return (
         first.method != "HEAD"
         and (first.framework is None or first.framework.has_finalised(first))
         and first.content_type_out is first.content_encoding_out is None
-        and first.selection.output_filters.is_empty
         and not (first.is_touched and ("headers_out" in first.__dict__ or "err_headers_out" in first.__dict__))
     )
 
@@ -98,14 +159,13 @@ def leave(first: Request, record: Request, ended: Success | Response) -> Steps[R
     Returns:
         The response, or an exception that no response can stand for (with ``debug=True`` any).
     """
-    response = _typed(record, ended)
-    if response.status_code == _UNAUTHORIZED:
-        yield from _challenge(record, response)
-    filtered: Response | BaseException = response
-    if first.framework is not None:
-        filtered = yield from _finalise_in(first.framework, first, record, response)
-    if isinstance(filtered, Response) and _is_filtered(first, record):
-        filtered = yield from _filter(first, record, filtered)
+    filtered: Response | BaseException
+    if isinstance(ended, OnItsWay):
+        filtered = yield from _filter(first, record, ended.response, ended)
+    else:
+        filtered = yield from _before_filters(first, record, ended)
+        if isinstance(filtered, Response) and _is_filtered(first, record):
+            filtered = yield from _filter(first, record, filtered)
     if isinstance(filtered, BaseException):
         return filtered
     if isinstance(filtered, FileResponse) and filtered.status_code == HTTPStatus.OK:
@@ -118,6 +178,15 @@ def leave(first: Request, record: Request, ended: Success | Response) -> Steps[R
         return (yield from give_up(first, record))
     _note_outcome(first, record, filtered)
     return filtered
+
+
+def _before_filters(first: Request, record: Request, ended: Success | Response) -> Steps[Response | BaseException]:
+    response = _typed(record, ended)
+    if response.status_code == _UNAUTHORIZED:
+        yield from _challenge(record, response)
+    if first.framework is None:
+        return response
+    return (yield from _finalise_in(first.framework, first, record, response))
 
 
 def _typed(record: Request, ended: Success | Response) -> Response:
@@ -204,12 +273,19 @@ def _challenge(record: Request, response: Response) -> Steps[None]:
             response.headers.add("WWW-Authenticate", challenge)
 
 
-def _filter(first: Request, record: Request, response: Response) -> Steps[Response | BaseException]:
+def _filter(
+    first: Request, record: Request, response: Response, way: OnItsWay | None = None
+) -> Steps[Response | BaseException]:
     filters = yield from _filters(first, record)
-    waiting = list(filters)
+    waiting = list(filters if way is None else way.waiting)
     while waiting:
         handler = waiting.pop(0)
-        replaced = yield from _pass(record, handler, response)
+        if way is None or way.before is None:
+            before = _Before(response.response, [*response.headers])
+            answer = yield handler, (record, response)
+        else:
+            before, answer, way = way.before, way.answer, None
+        replaced = yield from _passed(record, handler, response, before, answer)
         if isinstance(replaced, Response):
             if replaced is not response:
                 response = yield from _in_place_of(record, response, replaced)
@@ -239,9 +315,11 @@ def _filters(first: Request, record: Request) -> Steps[list[Handler]]:
     return found
 
 
-def _pass(record: Request, handler: Handler, response: Response) -> Steps[Response | BaseException]:
-    body, said = response.response, {name: response.headers.get(name) for name in SAID_OF_THE_BODY}
-    answer = translated(record, (yield handler, (record, response)))
+def _passed(
+    record: Request, handler: Handler, response: Response, before: _Before, answer: object
+) -> Steps[Response | BaseException]:
+    """Return the response that a filter's answer stands for, or what takes its place."""
+    answer = translated(record, answer)
     who = f"{handler.name} ({handler.origin})"
     if isinstance(answer, Raised):
         outcome: Outcome = outcome_of_exception(record, who, answer.error)
@@ -255,14 +333,20 @@ def _pass(record: Request, handler: Handler, response: Response) -> Steps[Respon
         wrong = ResultError(message, handler=handler.name, phase=None, origin=handler.origin)
         outcome_of_exception(record, who, wrong)
         return wrong
-    if response.response is not body:
-        close: Callable[[], object] | None = getattr(body, "close", None)
-        if close is not None:
-            response.call_on_close(close)
-        for name, value in said.items():
-            if response.headers.get(name) == value:
-                response.headers.pop(name, None)
+    if response.response is not before.body:
+        _forget_what_was_said(response, before)
     return response
+
+
+def _forget_what_was_said(response: Response, before: _Before) -> None:
+    """Take off what a filter that has replaced the body has left standing about the old one."""
+    close: Callable[[], object] | None = getattr(before.body, "close", None)
+    if close is not None:
+        response.call_on_close(close)
+    said = headers_of(before.headers)
+    for name in SAID_OF_THE_BODY:
+        if response.headers.get(name) == said.get(name):
+            response.headers.pop(name, None)
 
 
 def _note_outcome(first: Request, record: Request, response: Response) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, overload
 
 from werkzeug.datastructures import Headers
@@ -27,11 +26,16 @@ class _MadeHeaders:
         return headers
 
 
-@functools.lru_cache
+_METHODS = ("__call__", "get_wsgi_response", "get_wsgi_headers", "get_app_iter", "iter_encoded", "close")
+_sends: dict[type[Any], bool] = {}
+
+
 def sends_what_it_says(kind: type[Any]) -> bool:
     """Tell whether responses of a class are sent with the status, headers and body that they have, and no others."""
-    methods = ("__call__", "get_wsgi_response", "get_wsgi_headers", "get_app_iter", "iter_encoded", "close")
-    return all(getattr(kind, name) is getattr(Response, name) for name in methods)
+    sends = _sends.get(kind)
+    if sends is None:
+        sends = _sends[kind] = all(getattr(kind, name) is getattr(Response, name) for name in _METHODS)
+    return sends
 
 
 class PlainResponse(Response):
@@ -70,11 +74,12 @@ class PlainResponse(Response):
     @classmethod
     def copied(cls, response: Response) -> PlainResponse:
         """Return a copy of a response that sends what it says, and that may be kept by whoever has made it."""
-        plain = cls(response.response, [*response.headers], response.status, response.status_code)
-        on_close = vars(response)["_on_close"]
-        if on_close:
-            plain._on_close = [*on_close]
-        if response.direct_passthrough:
+        made = vars(response)
+        pairs = vars(made["headers"])["_list"]
+        plain = cls(made["response"], [*pairs], made["_status"], made["_status_code"])
+        if made["_on_close"]:
+            plain._on_close = [*made["_on_close"]]
+        if made["direct_passthrough"]:
             plain.direct_passthrough = True
         return plain
 

@@ -111,6 +111,7 @@ class Selection:
         sections: the nodes that are sections; a handler's own location is one where the handler is a guard.
         documents: the error documents, innermost first.
         output_filters: in order.
+        filters_at_once: whether they can be called one after the other, without a driver.
         input_filters: likewise.
         uses_hosts: whether any section of the chain goes by host.
         other_methods: methods of content handlers for the same path that do not take this method.
@@ -128,6 +129,9 @@ class Selection:
         self.sections = Choice(nodes, _is_section, lambda nodes: tuple(filter(_is_section, nodes)))
         self.documents = Choice(nodes, lambda node: bool(node.error_documents), _documents_of)
         self.output_filters = self._filter_choice(plan, Filter.OUTPUT)
+        self.filters_at_once = not self.output_filters.conditional and not any(
+            handler.is_async for handler in self.output_filters.fixed
+        )
         self.input_filters = self._filter_choice(plan, Filter.INPUT)
         self._options = Choice(nodes, lambda node: bool(node.options.options), _options_of)
         self.routes: dict[Any, Any] = {}

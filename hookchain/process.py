@@ -14,13 +14,24 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.wrappers import Response
 
-from .dispatch import Steps, Success, asked, conclude, has_handlers, outcome_of_exception, run_phase, translated, whose
+from .dispatch import (
+    BY_APP,
+    Steps,
+    Success,
+    asked,
+    conclude,
+    has_handlers,
+    outcome_of_exception,
+    run_phase,
+    translated,
+    whose,
+)
 from .error_log import log_refusal
 from .file_response import FileResponse
 from .guards import guards
 from .handlers import Handler
 from .phases import Phase
-from .plain_response import PlainResponse, text_response
+from .plain_response import text_response
 from .request import PLAIN_METHODS, Request
 from .responses import set_status
 from .results import DONE, FIRST_STATUS, OK, TEXT, Outcome, Raised, body_response
@@ -342,15 +353,15 @@ def _ask_app(req: Request, app: Handler) -> Steps[Outcome | Success]:
 
 def app_outcome(req: Request, app: Handler, answer: object) -> Outcome | Success:
     """Turn what the app answered into an outcome, unless the request was refused on its way to the view."""
-    if type(answer) is PlainResponse and req.translate is None:  # what else an answer can mean need not be asked
-        req.decided_by = app.name
-        outcome: Outcome = answer
+    outcome: Outcome
+    if isinstance(answer, Response) and req.translate is None:  # what else an answer can mean need not be asked
+        req.decided_by, outcome = app.name, answer
     else:
         outcome = conclude(req, Phase.CONTENT, (app, answer))
     if req.late_refusal is not None:
         req.decided_by, outcome = req.late_refusal
         return outcome
-    return Success(outcome, is_apps=True) if isinstance(outcome, Response) else outcome
+    return Success(outcome, BY_APP) if isinstance(outcome, Response) else outcome
 
 
 def status_of_content(req: Request) -> Steps[int]:

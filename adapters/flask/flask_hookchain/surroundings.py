@@ -47,6 +47,7 @@ class InFlask:
         self._is_called = False
         self._expects_flask = False
         self._answered: Request | None = None
+        self._may_stream = True
         self._exception: BaseException | None = None
 
     # --- what Framework asks for
@@ -90,6 +91,7 @@ class InFlask:
         except Exception as raised:  # noqa: BLE001 - handle_exception lets pass what has to
             response = self.app.handle_exception(raised)
         self._answered = req
+        self._may_stream = not response.is_sequence
         return response
 
     def _handled(self, error: Exception) -> Any:
@@ -133,6 +135,10 @@ class InFlask:
             for proxy in (app_ctx, request_ctx):
                 keep(operator.methodcaller("_get_current_object")(proxy))
         context.pop(error or self._exception)
+        # A record that knew of itself would have to wait for the garbage collector.
+        self._answered = None
+        if not self._may_stream:  # no code of the app's runs any more
+            self._environ.pop(KEY, None)
 
     # --- what stands behind the chain asks for
 
@@ -145,6 +151,7 @@ class InFlask:
         except Exception as error:  # noqa: BLE001 - handle_exception lets pass what has to
             response = self.app.handle_exception(error)
         self._answered = req
+        self._may_stream = not response.is_sequence
         return response
 
     def environ_for(self, environ: WSGIEnvironment) -> WSGIEnvironment:
