@@ -164,12 +164,13 @@ def child() -> None:
 
 
 def _separately(effort: Effort, match: str) -> tuple[dict[str, list[float]], dict[str, str]]:
-    from . import load, separate, slow
+    from . import garbage, load, separate, slow
 
     wanted: dict[str, Callable[[], dict[str, list[float]]]] = {
         "import": lambda: separate.imports(effort.separate),
         "threads": lambda: separate.threads(effort.separate),
         "memory": lambda: separate.memory(effort.requests),
+        "garbage": garbage.garbage,
         **{f"served/{group}": partial(load.throughput, group, effort.served) for group in load.GROUPS},
         **{f"soak/{name}": partial(load.soak, name, effort.soak) for name in load.SOAKS},
         "slow": lambda: slow.crowds(effort.crowds, effort.clients),

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from benchmarks import clients, load, served, slow
+from benchmarks import clients, garbage, load, served, slow
 from benchmarks.servers import LeftOutError, check_installed, serving
 from benchmarks.work import TALLY
 
@@ -51,6 +51,22 @@ def test_real_servers_are_measured_where_wrk_is_installed():
         assert "gunicorn gthread, WSGI, p99, against hooks by hand" in said
         assert "gunicorn sync, soak, growth of the process" in said
         assert "uvicorn, soak, growth of the process" in said
+
+
+def test_what_a_request_leaves_to_the_garbage_collector_is_counted(monkeypatch):
+    def leaving_cycles():
+        def app(environ, start_response):
+            cycle = []
+            cycle.append(cycle)
+            return served.wsgi_bare()(environ, start_response)
+
+        return app
+
+    monkeypatch.setattr(served, "wsgi_hookchain", leaving_cycles)
+    left = garbage.garbage()
+    assert left["garbage/wsgi"] == [1]
+    assert len(left) == len(garbage.APPS)
+    assert "objects left to the collector, WSGI" in measured("garbage")
 
 
 def test_slow_clients_are_all_answered_and_a_quick_request_meanwhile():
