@@ -19,8 +19,9 @@ from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
 from .finishing import finish, finish_at_once, last_record
 from .framework import Framework
-from .leaving import CLOSE, complete, give_up, leave, leave_at_once, leave_plainly
+from .leaving import CLOSE, complete, give_up, leave, leave_as_text, leave_at_once, leave_plainly
 from .loops import is_cancellation
+from .plain_response import sent_text
 from .process import NOT_BEGUN, Begun, Ended, behind, content, first_stretch, look_up, process, status_of_content
 from .records import current
 from .redirects import follow, settle
@@ -58,23 +59,34 @@ def answer_at_once(req: Request) -> Response | Steps[None]:
     Returns:
         The response, behind which ``end_at_once`` comes; or the steps of the rest of the cycle, for a driver.
     """
+    answer = say_at_once(req)
+    return sent_text(answer) if isinstance(answer, bytes) else answer
+
+
+def say_at_once(req: Request) -> bytes | Response | Steps[None]:
+    """Answer a request, like ``answer_at_once``; where that is with text, returns it without a response around it."""
     current.set(req)
     try:
         stretch = first_stretch(req)
         if stretch is None or stretch.is_async:
             return cycle(req)
-        begun = behind(req, stretch, stretch.call(req))
-        ended = begun[0]
-        if type(ended) is Success:
-            response = leave_at_once(req, ended)
-            if isinstance(response, Response):
-                if req.framework is not None:
-                    req.framework.exit(None)
-                return response
-            begun = response or ended, begun[1]
+        settled = stretch.call(req)
+        text = None if settled is None else leave_as_text(req, *settled)
+        return _leave_at_once(req, behind(req, stretch, settled)) if text is None else text
     except BaseException as error:
         return cycle(req, raised=error)
-    return cycle(req, begun)
+
+
+def _leave_at_once(req: Request, begun: Begun) -> Response | Steps[None]:
+    ended, step = begun
+    if type(ended) is not Success:
+        return cycle(req, begun)
+    response = leave_at_once(req, ended)
+    if not isinstance(response, Response):
+        return cycle(req, (response or ended, step))
+    if req.framework is not None:
+        req.framework.exit(None)
+    return response
 
 
 def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:

@@ -40,8 +40,13 @@ _LEFT = frozenset({"second_halves", "cleanups", "body", "added_handlers"})
 
 def nothing_is_left(first: Request) -> bool:
     """Tell whether nobody wants to know that a request is over, so that ``finish`` has nothing to do."""
-    ending = first.selection.ending or ending_of(first)
-    return ending is NOTHING and not (_is_left(first) or signals.request_finished.receivers or somebody_listens())
+    return (first.selection.ending or ending_of(first)) is NOTHING and not (
+        (first.is_touched and _is_left(first))
+        or first.next is not None
+        or signals.request_finished.receivers
+        or signals.phase_started.receivers
+        or signals.phase_finished.receivers
+    )
 
 
 def _is_left(req: Request) -> bool:

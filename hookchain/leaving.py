@@ -18,6 +18,7 @@ from .exceptions import ResultError
 from .file_response import FileResponse
 from .framework import Framework
 from .handlers import Handler
+from .phases import Phase
 from .plain_response import PlainResponse, sends_what_it_says
 from .request import Request
 from .responses import (
@@ -38,6 +39,7 @@ from .responses import (
 from .results import FIRST_STATUS, Outcome, Raised, full_response
 from .runs import Function
 
+_CONTENT = Phase.CONTENT
 _UNAUTHORIZED = 401
 _TO_BE_LOOKED_AT = frozenset({204, 205, 304, _UNAUTHORIZED})
 """The statuses that never have a body, and the one that goes with a challenge."""
@@ -66,6 +68,28 @@ class OnItsWay(Success):
     waiting: Sequence[Handler] = ()
     before: _Before | None = None
     answer: object = None
+
+
+def leave_as_text(req: Request, handler: Any, answer: Any) -> bytes | None:
+    """Let a content handler's text be all that is sent, where nobody has a say in it.
+
+    Returns:
+        The body; None where a response is to be made, and nothing has been done.
+    """
+    kind = type(answer)
+    if (
+        (kind is not bytes and kind is not str)
+        or handler.phase is not _CONTENT
+        or req.status != FIRST_STATUS
+        or not req.selection.output_filters.is_empty
+        or req.framework is not None
+        or not _is_nobodys_business(req)
+    ):
+        return None
+    body: bytes = answer if kind is bytes else answer.encode()
+    req.said = body
+    req.decided_by = handler.name
+    return body
 
 
 def leave_at_once(req: Request, ended: Success) -> Response | OnItsWay | None:

@@ -8,6 +8,8 @@ from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
 
 _OK = "200 OK"
+DEFAULT_TYPE = "text/plain; charset=utf-8"
+TYPE_PAIR = ("Content-Type", DEFAULT_TYPE)
 
 
 class _MadeHeaders:
@@ -102,6 +104,18 @@ class PlainResponse(Response):
         for name in ("pairs", "whole", "is_new", "is_seen"):
             vars(full).pop(name, None)
         return full
+
+
+def sent_text(body: bytes) -> PlainResponse:
+    """Return the response as which a text has been sent."""
+    response = PlainResponse([body], text_pairs(body), _OK, 200, body)
+    response.is_new = False
+    return response
+
+
+def text_pairs(body: bytes) -> list[tuple[str, str]]:
+    """Return the headers with which a text is sent."""
+    return [TYPE_PAIR, ("Content-Length", str(len(body)))]
 
 
 def text_response(body: bytes) -> PlainResponse:

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote
 
 from werkzeug.datastructures import Authorization, Headers, ImmutableMultiDict, MultiDict
@@ -28,6 +28,7 @@ from .handlers import Handler, SecondHalf, check_callable
 from .loops import running_loop
 from .paths import BadPathError, encode, normalise
 from .phases import Phase, phase_named
+from .plain_response import sent_text
 from .results import Outcome
 
 if TYPE_CHECKING:
@@ -54,6 +55,19 @@ class TraceEntry(NamedTuple):
     seconds: float
 
 
+class MadeResponse:
+    """The attribute ``response`` of a request that was answered with text, made when it is first asked for."""
+
+    def __get__(self, req: Request | None, owner: type) -> Response | MadeResponse | None:
+        """Make it; from then on Python finds it in the request itself, as it finds any other."""
+        if req is None:
+            return self
+        if req.said is None:
+            return None
+        response = req.__dict__["response"] = sent_text(req.said)
+        return response
+
+
 class Request(SansIORequest):
     """A request: method, path, args, headers, cookies and the rest are Werkzeug's; the rest is httpd's ``request_rec``.
 
@@ -75,6 +89,7 @@ class Request(SansIORequest):
         next: the request that this one was redirected to, or None.
         endpoint: the route's name, in places that have routes.
         response: the response, from CONTENT on.
+        said: the body of a response that is nothing but text, as which it is sent; else None.
         native: the framework's own request object, or None.
         framework: what surrounds the request in a framework, or None.
         environ: the WSGI environ, or None.
@@ -115,7 +130,8 @@ class Request(SansIORequest):
     prev: Request | None = None
     next: Request | None = None
     endpoint: Any = None
-    response: Response | None = None
+    response: Response | None = cast("Any", MadeResponse())
+    said: bytes | None = None
     native: Any = None
     framework: Framework | None = None
     environ: dict[str, Any] | None = None

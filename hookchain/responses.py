@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response
 
-from .plain_response import PlainResponse
+from .plain_response import DEFAULT_TYPE, TYPE_PAIR, PlainResponse
 from .request import Request
 from .results import FIRST_STATUS, LAST_STATUS, reason
 
@@ -29,8 +29,6 @@ _ORDINARY = frozenset({"Last-Modified", "ETag", "Accept-Ranges", "Set-Cookie", "
 _TOKENS = _ORDINARY | {"Content-Type", "Content-Length", "Location"}
 _TO_BE_LOOKED_AT = frozenset({"content-length", "content-type", "location"})
 """Headers with which more may have to be done: more than one of them, in unusual letters, an address to be encoded."""
-DEFAULT_TYPE = "text/plain; charset=utf-8"
-_TYPE_PAIR = ("Content-Type", DEFAULT_TYPE)
 
 
 _SEQUENCES = (list, tuple, Sequence)  # the abstract class last, as it is slow to tell
@@ -176,7 +174,7 @@ def header_list(response: Response) -> list[tuple[str, str]]:
 
 def finalise_text(made: PlainResponse) -> None:
     """Give a response made of text the type that it leaves with; its length is known."""
-    made.pairs = [_TYPE_PAIR, *made.pairs]
+    made.pairs = [TYPE_PAIR, *made.pairs]
 
 
 def finalise_plain(made: PlainResponse, *, needs_type: bool) -> bool:
@@ -200,7 +198,7 @@ def finalise_plain(made: PlainResponse, *, needs_type: bool) -> bool:
     if length is not None and length_said is None:
         made.pairs.append(("Content-Length", str(length)))
     if needs_type and not has_type:
-        made.pairs.append(_TYPE_PAIR)
+        made.pairs.append(TYPE_PAIR)
     return True
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response
 
-from .cycle import answer_at_once
+from .cycle import say_at_once
 from .delivery import SentFile, WholeDelivery, deliver
 from .dispatch import Steps
 from .drivers import InCallersContext, InContext, thread_loop
@@ -25,7 +25,7 @@ from .framework import Framework
 from .handlers import Handler
 from .paths import encode
 from .phases import Phase
-from .plain_response import PlainResponse
+from .plain_response import PlainResponse, text_pairs
 from .request import Request
 from .responses import header_list, response_of
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from .chain import HookChain
+
+_OK = "200 OK"
 
 KEY = "hookchain.request"
 """Where an app finds the record in its environ."""
@@ -76,20 +78,34 @@ class WSGIChain:
             # Werkzeug's debugger asks real servers for the same; there, a thread's context is not the request's own.
             return _send(req, InCallersContext(req), None, start_response)
         context = copy_context()
-        answer = context.run(answer_at_once, req)
-        if type(answer) is not PlainResponse or answer.whole is None:
-            return _send(req, InContext(context, uses_loop=True), answer, start_response)
-        if nothing_is_left(req):
-            req.bytes_sent = len(answer.whole)
-            start_response(answer.status, answer.pairs)
-            return [answer.whole]
-        delivery = WholeDelivery(req, answer.whole, context)
-        try:
-            start_response(answer.status, header_list(answer))
-        except BaseException as error:
-            delivery.fail(error)
-            raise
-        return delivery
+        answer = context.run(say_at_once, req)
+        if isinstance(answer, bytes):
+            return _send_whole(req, context, _OK, text_pairs(answer), answer, start_response)
+        if type(answer) is PlainResponse and answer.whole is not None:
+            return _send_whole(req, context, answer.status, header_list(answer), answer.whole, start_response)
+        return _send(req, InContext(context, uses_loop=True), answer, start_response)
+
+
+def _send_whole(
+    req: Request,
+    context: Context,
+    status: str,
+    pairs: list[tuple[str, str]],
+    body: bytes,
+    start_response: StartResponse,
+) -> Iterable[bytes]:
+    """Hand over a body of one piece, behind which nobody may be waiting for the end."""
+    if nothing_is_left(req):
+        req.bytes_sent = len(body)
+        start_response(status, pairs)
+        return [body]
+    delivery = WholeDelivery(req, body, context)
+    try:
+        start_response(status, pairs)
+    except BaseException as error:
+        delivery.fail(error)
+        raise
+    return delivery
 
 
 def _send(
