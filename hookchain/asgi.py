@@ -15,12 +15,11 @@ from .asgi_scope import request_of
 from .exceptions import HookChainError
 from .exchange import Exchange
 from .handlers import Handler
-from .incoming import Incoming, Message, Receive
+from .incoming import Message, Receive
 from .inline_app import ASGIApp
 from .outgoing import Send
 from .own_context import OwnContext
 from .phases import Phase
-from .starlette_answers import translate
 from .wires import HttpWire, SocketWire
 from .wsgi import app_name
 
@@ -75,13 +74,12 @@ class ASGIChain:
         return message
 
     async def _exchange(self, scope: Any, receive: Receive, send: Send) -> None:
-        incoming = Incoming(receive)
-        req = request_of(scope, incoming, self.chain.max_body)
-        req.translate = functools.partial(translate, req)
+        req = request_of(scope, receive)
+        req.place = self
         self.chain.begin(req)
         wire = SocketWire(scope) if req.is_handshake else HttpWire()
         context = contextvars.copy_context()
-        exchange = Exchange(req, wire, incoming, send, context)
+        exchange = Exchange(req, wire, req.incoming, send, context)
         if self.app is not None and self._handler is not None:
             exchange.put_in_front_of(self.app, self._handler)
         await OwnContext(exchange.run(), context)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -11,10 +14,13 @@ from werkzeug.datastructures import Headers
 from werkzeug.sansio.utils import get_content_length
 
 from .body import RequestBody
-from .incoming import Incoming
+from .incoming import Bridge, Incoming, Receive
+from .made import Made, RememberedPaths
 from .paths import BadPathError, decode, encode, normalise
-from .request import Request
+from .request import PLAIN_METHODS, Request
 from .responses import headers_of
+from .results import FIRST_STATUS
+from .starlette_answers import translate
 from .wires import DENIAL
 
 KEY = "hookchain.request"
@@ -22,46 +28,108 @@ KEY = "hookchain.request"
 
 _ORIGIN = re.compile(r"https?://[^/]*", re.IGNORECASE)
 _REPLACED = "\ufffd"
-_OF_THE_BODY = frozenset({b"content-length", b"transfer-encoding"})
+_LENGTH, _CODING = b"content-length", b"transfer-encoding"
+_OF_THE_BODY = frozenset({_LENGTH, _CODING})
+_AS_LONG = frozenset(map(len, _OF_THE_BODY))
+
+_paths = RememberedPaths()
 
 
-def request_of(scope: Mapping[str, Any], incoming: Incoming, max_body: int | None = None) -> Request:
+class ScopeRequest(Request):
+    """The request of a scope, which it reads when it is asked; the scope is not changed.
+
+    Attributes:
+        incoming: what the server sends in.
+    """
+
+    scheme = Made(lambda req: req.asgi_scope.get("scheme", "http"))
+    server = Made(lambda req: _server_of(req.asgi_scope.get("server")))
+    root_path = Made(lambda req: _root_of(req.asgi_scope))
+    query_string = Made(lambda req: req.quoted(req.asgi_scope.get("query_string", b"")))
+    headers = Made(lambda req: _headers_of(req.asgi_scope["headers"]))
+    remote_addr = Made(lambda req: _address_of(req.asgi_scope.get("client")))
+    protocol = Made(lambda req: f"HTTP/{req.asgi_scope.get('http_version', '1.1')}")
+    raw_uri = Made(lambda req: _target_of(req.asgi_scope))
+    start_time = Made(lambda req: time.time() - (time.perf_counter() - req.started))
+    incoming = Made(lambda req: Incoming(req.receive, has_body=req.has_body))
+    bridge = Made(lambda _: Bridge())
+    translate = Made(lambda req: functools.partial(translate, req))
+    _asked_path = Made(lambda req: _below_root(_path_of(req.asgi_scope), req.root_path)[0])
+    _make_body = Made(lambda req: functools.partial(_body_of, req))
+
+    def __init__(  # pyright: ignore[reportMissingSuperCall]
+        self, scope: Mapping[str, Any], receive: Receive, method: str | None = None
+    ) -> None:
+        """Take method and path; all else waits.
+
+        What every request is asked for is set here, though the class has the same values: Python finds it sooner.
+
+        Args:
+            scope: as the server made it.
+            receive: as the server gave it.
+            method: where the scope does not say it.
+        """
+        self.started = perf_counter()
+        self.asgi_scope = scope
+        self.receive = receive
+        self.unparsed_method = self.method = method = method or scope["method"]
+        self.status = FIRST_STATUS
+        self.framework = self.trace = self.content_type_out = self.content_encoding_out = None
+        self.is_altered = self.is_touched = False
+        self.has_body = _announces_body(scope)
+        path = None if scope.get("root_path") else _paths.known.get(scope["path"])
+        if path is not None and method in PLAIN_METHODS:
+            self.canonical_path = path
+            self.is_plain = True
+        else:
+            self._take_what_is_new(scope)
+
+    def _take_what_is_new(self, scope: Mapping[str, Any]) -> None:
+        self.method = self.unparsed_method.upper()
+        self._take_path(self._asked_path)
+        if self._has_plain_path and self._asked_path is scope["path"] and not self.root_path:
+            _paths.remember(self._asked_path, self.canonical_path)
+        self.is_plain = self.method in PLAIN_METHODS and self._has_plain_path
+
+    @property
+    def kind_of_next(self) -> type[Request]:
+        """What a record that goes on from this one is made as: its path and query are no longer the scope's."""
+        return Request
+
+
+class HandshakeRequest(ScopeRequest):
+    """The handshake of a WebSocket, as the GET that it is."""
+
+    scheme = Made(lambda req: req.asgi_scope.get("scheme", "ws"))
+    is_handshake = True
+
+    def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
+        """Take the path."""
+        super().__init__(scope, receive, "GET")
+        self.has_body = self.is_plain = False
+
+
+def request_of(scope: Mapping[str, Any], receive: Receive) -> ScopeRequest:
     """Make a request of the scope of an HTTP request or a WebSocket.
 
     Args:
         scope: as the server made it; it is not changed.
-        incoming: gives the body.
-        max_body: bytes of the body that may be read.
-
-    Returns:
-        The request.
+        receive: gives what the server sends in.
     """
-    is_handshake = scope["type"] == "websocket"
-    raw = list(scope["headers"])
-    said = {name.lower(): value.decode("latin-1") for name, value in reversed(raw)}  # of several the first
-    length_said, coding_said = said.get(b"content-length"), said.get(b"transfer-encoding")
-    client, server = scope.get("client"), scope.get("server")
-    length = get_content_length(length_said, coding_said)
-    req = Request(
-        "GET" if is_handshake else scope["method"],
-        scope.get("scheme", "ws" if is_handshake else "http"),
-        None if server is None else (server[0], server[1]),
-        _root_of(scope),
-        _below_root(_path_of(scope), _root_of(scope))[0],
-        scope.get("query_string", b""),
-        _headers_of(raw),
-        client[0] if client else None,
-        make_body=lambda: RequestBody(
-            receive=incoming.chunk, content_length=length if req.has_body else 0, limit=max_body
-        ),
-    )
-    req.asgi_scope, req.is_handshake = scope, is_handshake
-    req.is_plain = req.is_plain and not is_handshake
-    version = scope.get("http_version", "1.1")
-    req.protocol = f"HTTP/{version}"
-    req.raw_uri = _target_of(scope)
-    req.has_body = incoming.has_body = not is_handshake and _announces_body(length_said, coding_said, version)
-    return req
+    return ScopeRequest(scope, receive) if scope["type"] == "http" else HandshakeRequest(scope, receive)
+
+
+def _server_of(server: Sequence[Any] | None) -> tuple[str, int | None] | None:
+    return None if server is None else (server[0], server[1])
+
+
+def _address_of(client: Sequence[Any] | None) -> str | None:
+    return client[0] if client else None
+
+
+def _body_of(req: ScopeRequest) -> RequestBody:
+    length = get_content_length(*_said_of_body((req.asgi_scope or {})["headers"])) if req.has_body else 0
+    return RequestBody(receive=req.incoming.chunk, content_length=length)
 
 
 def _headers_of(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -100,11 +168,21 @@ def _target_of(scope: Mapping[str, Any]) -> str | None:
     return (raw + b"?" + query if query else raw).decode("latin-1")
 
 
-def _announces_body(length: str | None, coding: str | None, version: str) -> bool:
-    if length is not None:
-        return length not in {"", "0"}
+def _announces_body(scope: Mapping[str, Any]) -> bool:
+    for name, _ in scope["headers"]:
+        if len(name) in _AS_LONG and name.lower() in _OF_THE_BODY:
+            length = _said_of_body(scope["headers"])[0]
+            return length is None or length not in {"", "0"}
     # From HTTP/2 on, a body needs no header that announces it.
-    return coding is not None or not version.startswith("1")
+    return not scope.get("http_version", "1").startswith("1")
+
+
+def _said_of_body(raw: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, str | None]:
+    """Return Content-Length and Transfer-Encoding; of several the first."""
+    said: dict[bytes, str] = {}
+    for name, value in raw:
+        said.setdefault(name.lower(), value.decode("latin-1"))
+    return said.get(_LENGTH), said.get(_CODING)
 
 
 def _below_root(path: str, root: str) -> tuple[str, bool]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from .body import RequestBody
+from .made import Made, RememberedPaths
 from .paths import decode
 from .request import PLAIN_METHODS, Request
 from .results import FIRST_STATUS
@@ -19,64 +19,23 @@ from .results import FIRST_STATUS
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-# How many paths are remembered. A client can make up any number of them.
-_REMEMBERED_PATHS = 4096
-_LONGEST_REMEMBERED = 512
-
-
-class _Paths:
-    """The canonical paths of what PATH_INFO has said before; only ever added to or replaced, so without a lock."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, str] = {}
-
-    def remember(self, raw: str, path: str) -> None:
-        if len(raw) > _LONGEST_REMEMBERED:
-            return
-        if len(self.known) >= _REMEMBERED_PATHS:
-            self.known = {}
-        self.known[raw] = path
-
-
-_paths = _Paths()
-
-
-class Made:
-    """An attribute of an EnvironRequest that is made when it is first asked for.
-
-    A ``__getattr__`` would do so too, and would make each access to all other attributes dearer.
-    """
-
-    def __init__(self, make: Callable[[EnvironRequest, WSGIEnvironment], Any]) -> None:
-        """Take what makes it of the request and its environ."""
-        self._make = make
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        """Learn the attribute's name."""
-        self._name = name
-
-    def __get__(self, req: EnvironRequest | None, owner: type) -> Any:
-        """Make it; from then on Python finds it in the request itself."""
-        if req is None:
-            return self
-        value = req.__dict__[self._name] = self._make(req, req.environ or {})
-        return value
+_paths = RememberedPaths()
 
 
 class EnvironRequest(Request):
     """A request that reads its environ when it is asked; the environ is not changed."""
 
-    scheme = Made(lambda _, environ: environ.get("wsgi.url_scheme", "http"))
-    server = Made(lambda _, environ: _server_of(environ))
-    root_path = Made(lambda _, environ: text(environ.get("SCRIPT_NAME", "")).rstrip("/"))
-    query_string = Made(lambda req, environ: req.quoted(environ.get("QUERY_STRING", "").encode("latin-1")))
-    headers = Made(lambda _, environ: EnvironHeaders(environ))
-    remote_addr = Made(lambda _, environ: environ.get("REMOTE_ADDR"))
-    protocol = Made(lambda _, environ: environ.get("SERVER_PROTOCOL", "HTTP/1.1"))
-    raw_uri = Made(lambda _, environ: environ.get("REQUEST_URI") or environ.get("RAW_URI"))
-    start_time = Made(lambda req, _: time.time() - (time.perf_counter() - req.started))
-    _asked_path = Made(lambda _, environ: text(environ.get("PATH_INFO", "")))
-    _make_body = Made(lambda _, environ: functools.partial(_body_of, environ))
+    scheme = Made(lambda req: req.environ.get("wsgi.url_scheme", "http"))
+    server = Made(lambda req: _server_of(req.environ))
+    root_path = Made(lambda req: text(req.environ.get("SCRIPT_NAME", "")).rstrip("/"))
+    query_string = Made(lambda req: req.quoted(req.environ.get("QUERY_STRING", "").encode("latin-1")))
+    headers = Made(lambda req: EnvironHeaders(req.environ))
+    remote_addr = Made(lambda req: req.environ.get("REMOTE_ADDR"))
+    protocol = Made(lambda req: req.environ.get("SERVER_PROTOCOL", "HTTP/1.1"))
+    raw_uri = Made(lambda req: req.environ.get("REQUEST_URI") or req.environ.get("RAW_URI"))
+    start_time = Made(lambda req: time.time() - (time.perf_counter() - req.started))
+    _asked_path = Made(lambda req: text(req.environ.get("PATH_INFO", "")))
+    _make_body = Made(lambda req: functools.partial(_body_of, req.environ))
 
     def __init__(self, environ: WSGIEnvironment) -> None:  # pyright: ignore[reportMissingSuperCall]
         """Take method and path; all else waits.

@@ -12,7 +12,7 @@ from typing import Any
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
-from .asgi_scope import app_scope
+from .asgi_scope import ScopeRequest, app_scope
 from .cycle import FINISH, SEND, cycle
 from .drivers import Finished, Pending, advance, aproceed, deliver
 from .ending import close, finish, is_closed_already, wind_up
@@ -39,13 +39,13 @@ class Exchange:
 
     _app: ASGIApp
 
-    def __init__(self, req: Request, wire: Wire, incoming: Incoming, send: Send, context: Context) -> None:
+    def __init__(self, req: ScopeRequest, wire: Wire, incoming: Incoming, send: Send, context: Context) -> None:
         """Get ready; ``req`` has been begun, and ``context`` is its own."""
         self._req = req
         self._incoming = incoming
         self._context = context
         self._steps = cycle(req)
-        self._bridge = req.bridge = Bridge()
+        self._bridge: Bridge = req.bridge
         self._threads = context.run(Threads, self._bridge.interrupt)
         self._outgoing = Outgoing(req, wire, incoming, send, self._threads)
         self._stops: tuple[Step, ...] = (SEND, FINISH)

@@ -34,14 +34,14 @@ class Incoming:
         aborted: whether it went away before it had everything.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, *, has_body: bool) -> None:
         """Take over a server's ``receive``."""
         self._receive = receive
         self._arrived: deque[Message] = deque()
         self._flight: asyncio.Future[Message] | None = None
         self._body_ended = False
         self._gone: Message | None = None
-        self.has_body = False
+        self.has_body = has_body
         self.is_open = True
         self.is_gone = False
         self.aborted = False

@@ -16,8 +16,9 @@ from hookchain import HookChain, current_request, handler_called
 from hookchain.cycle import cycle
 from hookchain.delivery import SentFile
 from hookchain.drivers import advance
-from hookchain.environ_request import _LONGEST_REMEMBERED, _REMEMBERED_PATHS, EnvironRequest, _paths
+from hookchain.environ_request import EnvironRequest, _paths
 from hookchain.loops import is_cancellation, running_loop
+from hookchain.made import _LONGEST_REMEMBERED, _REMEMBERED_PATHS
 from hookchain.plain_response import PlainResponse
 from hookchain.testing import make_request
 from tests.asking import by_ahandle, by_handle, by_wsgi
