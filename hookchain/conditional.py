@@ -12,11 +12,12 @@ from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.http import parse_etags
 
+from .file_headers import of_piece, without_body
 from .ranges import ByteRange, RangeBody, multipart, parse_ranges
 from .responses import headers_of, status_response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from werkzeug.datastructures import Headers
     from werkzeug.wrappers import Response
@@ -33,18 +34,16 @@ _DATES: Final = (
     rf"[a-z]{{6,9}}, (?P<day>[0-9]{{2}})-(?P<month>[a-z]{{3}})-(?P<year>[0-9]{{2}}) {_TIME} GMT",  # RFC 850
     rf"[a-z]{{3}} (?P<month>[a-z]{{3}}) (?P<day>[0-9 ][0-9]) {_TIME} (?P<year>[0-9]{{4}})",  # asctime
 )
-# What describes a body that is not sent. Last-Modified is kept, as httpd keeps it.
-_BODY_HEADERS: Final = frozenset({"content-type", "content-length", "content-encoding", "accept-ranges"})
 _FIELDS: Final = {
     name: f"HTTP_{name.upper().replace('-', '_')}"
     for name in ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since", "Range", "If-Range")
 }
 _KEYS: Final = frozenset(_FIELDS.values())
-_PIECE_HEADERS: Final = frozenset({"content-length", "content-range"})
 _EMPTY: Final = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "0"))
 _LONGEST_DATE: Final = 64
 
-Pair: TypeAlias = tuple[str, str]
+Said: TypeAlias = "Headers | Mapping[str, str]"
+"""The headers of a file; of those by which it is known, a mapping is enough."""
 
 
 def apply_conditions(req: Request, response: FileResponse) -> Response:
@@ -140,7 +139,7 @@ def _seconds(part: dict[str, str]) -> int | None:
         return None
 
 
-def failed_condition(asked: Mapping[str, str], headers: Headers) -> int | None:
+def failed_condition(asked: Mapping[str, str], headers: Said) -> int | None:
     """Tell whether the client's conditions keep the file from being sent.
 
     Args:
@@ -155,7 +154,7 @@ def failed_condition(asked: Mapping[str, str], headers: Headers) -> int | None:
     return None if _is_needed(asked, headers) else HTTPStatus.NOT_MODIFIED
 
 
-def _may_proceed(asked: Mapping[str, str], headers: Headers) -> bool:
+def _may_proceed(asked: Mapping[str, str], headers: Said) -> bool:
     """Evaluate If-Match, or else If-Unmodified-Since."""
     wanted = asked.get("If-Match")
     if wanted is not None:
@@ -166,7 +165,7 @@ def _may_proceed(asked: Mapping[str, str], headers: Headers) -> bool:
     return date is None or not _is_later(headers, date)
 
 
-def _is_needed(asked: Mapping[str, str], headers: Headers) -> bool:
+def _is_needed(asked: Mapping[str, str], headers: Said) -> bool:
     """Evaluate If-None-Match, or else If-Modified-Since."""
     known = asked.get("If-None-Match")
     if known is not None:
@@ -179,13 +178,13 @@ def _is_needed(asked: Mapping[str, str], headers: Headers) -> bool:
     return date is None or _date(headers, "Last-Modified") is None or _is_later(headers, date)
 
 
-def _is_later(headers: Headers, date: int) -> bool:
+def _is_later(headers: Said, date: int) -> bool:
     """Tell whether the file was changed after a date; without Last-Modified that can't be said of any."""
     modified = _date(headers, "Last-Modified")
     return modified is not None and modified > date
 
 
-def _date(headers: Headers | Mapping[str, str], name: str) -> int | None:
+def _date(headers: Said, name: str) -> int | None:
     text = headers.get(name)
     return None if text is None else parse_http_date(text)
 
@@ -196,12 +195,7 @@ def _send_no_body(response: FileResponse, status: int) -> None:
     response.headers = headers_of([*without_body(response.headers), *empty])
 
 
-def without_body(headers: Iterable[Pair]) -> list[Pair]:
-    """Return the headers of a file without those that describe its bytes."""
-    return [pair for pair in headers if pair[0].lower() not in _BODY_HEADERS]
-
-
-def wanted_pieces(asked: Mapping[str, str], headers: Headers, length: int, now: float) -> list[ByteRange] | None:
+def wanted_pieces(asked: Mapping[str, str], headers: Said, length: int, now: float) -> list[ByteRange] | None:
     """Tell which pieces of a file a client asks for.
 
     Args:
@@ -221,7 +215,7 @@ def wanted_pieces(asked: Mapping[str, str], headers: Headers, length: int, now: 
     return None if pieces is not None and len(pieces) > 1 and "Content-Encoding" in headers else pieces
 
 
-def _is_same(known: str | None, headers: Headers, now: float) -> bool:
+def _is_same(known: str | None, headers: Said, now: float) -> bool:
     """Evaluate If-Range: the client's part and ours must be of the same bytes, without any doubt."""
     if known is None:
         return True
@@ -251,19 +245,3 @@ def _send_pieces(response: FileResponse, pieces: list[ByteRange]) -> None:
         response.headers["Content-Length"] = str(body.length)
     response.set_status(HTTPStatus.PARTIAL_CONTENT)
     response.response = body
-
-
-def of_piece(headers: Iterable[Pair], piece: ByteRange, length: int) -> list[Pair]:
-    """Return the headers of a file as they are for a piece of it.
-
-    Args:
-        headers: Those of the file.
-        piece: The piece.
-        length: The size of the file, in bytes.
-    """
-    kept = [pair for pair in headers if pair[0].lower() not in _PIECE_HEADERS]
-    return [
-        *kept,
-        ("Content-Length", str(piece.stop - piece.start)),
-        ("Content-Range", piece.content_range(length)),
-    ]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 
-from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
 
+from .file_headers import Kind, file_headers
 from .ranges import read_blocks
 from .responses import headers_of, status_line
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-_NANOSECONDS: Final = 1_000_000_000
 _OK: Final = 200
 _OK_LINE: Final = "200 OK"
 
@@ -76,14 +73,7 @@ class FileResponse(Response):
     """
 
     def __init__(  # pyright: ignore[reportMissingSuperCall]
-        self,
-        file: io.FileIO,
-        info: os.stat_result,
-        now: float,
-        content_type: str,
-        coding: str | None = None,
-        *,
-        vary: str | None = None,
+        self, file: io.FileIO, info: os.stat_result, now: float, kind: Kind
     ) -> None:
         """Make the response for an open file; Werkzeug's constructor would take all headers apart again.
 
@@ -91,11 +81,9 @@ class FileResponse(Response):
             file: The file; closed together with the response, also when something else became its body.
             info: Its status, from after it was opened.
             now: The time of the request, in seconds since the epoch; Last-Modified is never later.
-            content_type: The value for Content-Type.
-            coding: The value for Content-Encoding; None leaves it out.
-            vary: The value for Vary, which tells caches on what the choice of the coding depends; None leaves it out.
+            kind: What its bytes are.
         """
-        self.headers = headers_of([*file_headers(info, now, content_type, coding, vary)])
+        self.headers = headers_of([*file_headers(info, now, kind).pairs])
         self._status = _OK_LINE
         self._status_code = _OK
         self.direct_passthrough = False
@@ -126,44 +114,3 @@ class FileResponse(Response):
             status: Such as 206.
         """
         self._status, self._status_code = status_line(status), int(status)
-
-
-def file_headers(
-    info: os.stat_result, now: float, content_type: str, coding: str | None, vary: str | None
-) -> tuple[tuple[str, str], ...]:
-    """Return the headers of a file, which follow from its status alone, and that is taken anew for each request.
-
-    Args:
-        info: Its status.
-        now: The time of the request, in seconds since the epoch; Last-Modified is never later.
-        content_type: The value for Content-Type.
-        coding: The value for Content-Encoding; None leaves it out.
-        vary: The value for Vary; None leaves it out.
-
-    Raises:
-        ValueError: A value holds a line end.
-    """
-    modified = info.st_mtime_ns
-    return _headers(min(modified // _NANOSECONDS, int(now)), modified, info.st_size, content_type, coding, vary)
-
-
-@functools.lru_cache(maxsize=1024)
-def _headers(
-    last_modified: int, modified: int, size: int, content_type: str, coding: str | None, vary: str | None
-) -> tuple[tuple[str, str], ...]:
-    headers = Headers(
-        [
-            ("Content-Type", content_type),
-            ("Content-Length", str(size)),
-            # RFC 9110, section 8.8.2.1, wants none from the future.
-            ("Last-Modified", formatdate(max(last_modified, 0), usegmt=True)),
-            # Each coding has bytes of its own.
-            ("ETag", f'"{modified:x}-{size:x}{f"-{coding}" if coding else ""}"'),
-            ("Accept-Ranges", "bytes"),
-        ]
-    )
-    if coding is not None:
-        headers.add("Content-Encoding", coding)
-    if vary is not None:
-        headers.add("Vary", vary)
-    return tuple(headers)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import stat
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote
 
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
+from .file_at_once import answer_at_once, nobody_has_a_say
+from .file_headers import Kind
 from .file_response import FileBody, FileResponse
 from .listing import Entry, listing_page
 from .media_types import guess
@@ -205,17 +207,24 @@ class FileService:
         siblings = find_siblings(req, self._storage, place.path) if self._precompressed and told is None else None
         coding = choose_coding(req.accept_encodings, siblings) if siblings else None
         choices = [(coding, siblings[coding])] if siblings and coding else []
+        vary = "Accept-Encoding" if siblings else None
+        content_type = req.content_type_out or _UNKNOWN_TYPE
         refusal: int | None = None
-        for encoded_as, path in (*choices, (told, place.path)):
+        for encoded_as, chosen in (*choices, (told, place)):
             try:
-                file, info = self._storage.open(path)
+                return self._answer(req, chosen, (content_type, encoded_as, vary))
             except OSError as error:
                 refusal = refusal_of(error)
-            else:
-                content_type = req.content_type_out or _UNKNOWN_TYPE
-                vary = "Accept-Encoding" if siblings else None
-                return FileResponse(file, info, req.start_time, content_type, encoded_as, vary=vary)
         return refusal or NOT_FOUND
+
+    def _answer(self, req: Request, place: Place, kind: Kind) -> Response:
+        info = cast("os.stat_result", place.info)
+        if nobody_has_a_say(req):
+            answer = answer_at_once(req, self._storage, place.path, info, kind)
+            if answer is not None:
+                return answer
+        file, info = self._storage.open(place.path)
+        return FileResponse(file, info, req.start_time, kind)
 
     def _answer_folder(self, req: Request, place: Place) -> int | Response | InternalRedirect:
         if not req.path.endswith("/"):

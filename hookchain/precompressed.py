@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Accept
 
     from .request import Request
-    from .storage import Storage
+    from .storage import Place, Storage
 
 # The smallest first: it is taken where the client likes several as much.
 _EXTENSIONS: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 
-def find_siblings(req: Request, storage: Storage, path: str) -> dict[str, str]:
+def find_siblings(req: Request, storage: Storage, path: str) -> dict[str, Place]:
     """Find the encoded forms of a file.
 
     Args:
@@ -23,25 +23,25 @@ def find_siblings(req: Request, storage: Storage, path: str) -> dict[str, str]:
         path: The path of the file there.
 
     Returns:
-        Paths by content coding, the one to be preferred first.
+        Places by content coding, the one to be preferred first.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Place] = {}
     for coding, extension in _EXTENSIONS.items():
         asked = path + extension
         if not storage.exists(asked):
             continue
         sibling = storage.look(asked)
         if sibling.is_file and all(req.chain.guards_agree(req, name) for name in {asked, sibling.path}):
-            found[coding] = sibling.path
+            found[coding] = sibling
     return found
 
 
-def choose_coding(accept: Accept, siblings: dict[str, str]) -> str | None:
+def choose_coding(accept: Accept, siblings: dict[str, Place]) -> str | None:
     """Choose what the client likes best, and an encoded form rather than the file where it does not mind.
 
     Args:
         accept: What the client takes.
-        siblings: What there is, the one to be preferred first.
+        siblings: What there is, at least one; the one to be preferred first.
 
     Returns:
         A coding, or None for the file as it is.
@@ -49,8 +49,6 @@ def choose_coding(accept: Accept, siblings: dict[str, str]) -> str | None:
     Source:
         RFC 9110, section 12.5.3.
     """
-    if not siblings:
-        return None
     best = max(siblings, key=accept.quality)
     quality = accept.quality(best)
     return best if quality > 0 and quality >= accept.quality("identity") else None

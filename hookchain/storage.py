@@ -21,6 +21,7 @@ _MAX_LINKS: Final = 40  # as many as the kernel follows
 _WELL_KNOWN: Final = "/.well-known"
 # A name from a URL must not be taken apart anew by a file system that knows other separators.
 _FOREIGN_SEPARATORS: tuple[str, ...] = () if os.sep == "/" else ("\\", ":")
+_KNOWS_EFFECTIVE_IDS: Final = os.access in os.supports_effective_ids
 _SERVED: Final = (stat.S_IFREG, stat.S_IFDIR)
 _OPEN_FLAGS: Final = (
     os.O_RDONLY
@@ -212,6 +213,14 @@ class Storage:
         """
         return os.access(self.root + path, os.F_OK)
 
+    def is_readable(self, path: str) -> bool:
+        """Tell whether the file at the path of a place could be opened.
+
+        Args:
+            path: A path that ``find`` or ``look`` gave.
+        """
+        return os.access(self.root + path, os.R_OK, effective_ids=_KNOWS_EFFECTIVE_IDS)
+
     def open(self, path: str) -> tuple[io.FileIO, os.stat_result]:
         """Open the regular file at the path of a place, which is not a symlink.
 
@@ -224,12 +233,27 @@ class Storage:
         Raises:
             OSError: It cannot be opened, or something other than a regular file stands there now.
         """
+        descriptor, info = self.open_descriptor(path)
+        return io.FileIO(descriptor, "rb"), info
+
+    def open_descriptor(self, path: str) -> tuple[int, os.stat_result]:
+        """Open a file like ``open``, for who reads it at once and closes it.
+
+        Args:
+            path: A path that ``find`` or ``look`` gave.
+
+        Returns:
+            The descriptor, and its status.
+
+        Raises:
+            OSError: As ``open``.
+        """
         descriptor = os.open(self.root + path, _OPEN_FLAGS)
         info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode):
             os.close(descriptor)
             raise PermissionError(errno.EACCES, "not a regular file")
-        return io.FileIO(descriptor, "rb"), info
+        return descriptor, info
 
 
 def _is_unicode(path: str) -> bool:

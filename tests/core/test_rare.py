@@ -116,7 +116,7 @@ def test_a_subrequest_may_be_answered_by_the_app():
 
 
 def test_a_file_that_the_kernel_sends_tells_where_it_stands(tmp_path):
-    (tmp_path / "a.txt").write_text("0123456789")
+    (tmp_path / "a.txt").write_text("0123456789" * 10_000)
     hooks = quiet(document_root=tmp_path)
     seen: list[SentFile] = []
     environ = make_request("/a.txt").environ or {}
