@@ -68,7 +68,8 @@ NOTHING = Stretch([Part(check=_unless_told(Phase.LOG))], 0)
 """The end of a request that nobody wants to know of."""
 
 _DRIVEN = Stretch([], 0)
-"""The end of a request at which something has to be decided."""
+_DRIVEN.is_async = True
+"""The end of a request at which something has to be decided, so that it takes a driver."""
 
 
 def ending_of(req: Request) -> Stretch:
@@ -103,7 +104,7 @@ BrokenOff: TypeAlias = tuple[Any, Any]
 def finish_at_once(req: Request) -> Steps[BaseException | None] | None:
     """Run LOG and CLEANUP as one stretch; returns what is left of ``finish``, or None where nothing is."""
     ending = req.selection.ending or ending_of(req)
-    if ending is _DRIVEN or ending.is_async or req.trace is not None or req.is_altered or somebody_listens():
+    if ending.is_async or req.is_altered or req.trace is not None or somebody_listens():
         return finish(req)
     broken_off = ending.call(req)
     return None if broken_off is None else finish(req, broken_off)

@@ -44,5 +44,6 @@ class Made:
         """Make it; from then on Python finds it in the request itself."""
         if req is None:
             return self
-        value = req.__dict__[self._name] = self._make(req)
+        value = self._make(req)
+        setattr(req, self._name, value)  # to ask for its __dict__ would make a dictionary of it
         return value

@@ -98,7 +98,7 @@ class Request(SansIORequest):
         is_plain: whether nothing about method, path or kind has to be asked before the phases.
         app: what stands behind the chain, as a handler, or None.
         place: what stands around the chain; two requests with one place have the same app and framework, or neither.
-        is_touched: whether something was made that the way out, or the end, has to look at.
+        is_touched: whether something was made that the app, the way out or the end has to look at.
         bridge: waits in a worker thread for what runs on the event loop; set by adapters.
         translate: turns a framework's own answers and exceptions into those that chains know; set by adapters.
         late_refusal: who refused the request after it had been handed to the app, and with what; else None.
@@ -323,6 +323,7 @@ class Request(SansIORequest):
     @cached_property
     def env(self) -> dict[str, str]:
         """Variables for what stands behind the chain, such as the WSGI environ of the app."""
+        self.is_touched = True
         return {}
 
     @cached_property

@@ -148,7 +148,7 @@ class AppCall:
 
 
 _COMPLETE = (list, tuple)
-_TARGETS = frozenset({"REQUEST_URI", "RAW_URI"})
+_TARGETS = ("REQUEST_URI", "RAW_URI")
 
 
 class AppAnswer:
@@ -247,10 +247,11 @@ def app_environ(req: Request, *, with_body: bool = True) -> WSGIEnvironment:
     environ["QUERY_STRING"] = query
     if "RAW_URI" in environ or "REQUEST_URI" in environ:
         target = _target(req.root_path + path, query)
-        for key in _TARGETS & environ.keys():
-            environ[key] = target
+        for key in _TARGETS:
+            if key in environ:
+                environ[key] = target
     environ[KEY] = req
-    if "env" in req.__dict__:
+    if req.is_touched and "env" in req.__dict__:
         environ.update(req.env)
     if req.authen_ran:
         _set_user(environ, req)

@@ -11,8 +11,7 @@ from benchmarks.timing import Case
 from benchmarks.work import functions, spread_over
 from hookchain import OK, Phase
 from hookchain.finishing import NOTHING, ending_of
-from hookchain.process import CHECKS
-from hookchain.stretches import route_of
+from hookchain.process import first_stretch
 from hookchain.testing import make_request
 
 from .standalone import HOOK, chain_of
@@ -28,9 +27,9 @@ def _hookchain(count: int) -> Callable[[], Any]:
 
     def run() -> None:
         req.selection = plan.select(req)
-        for stretch in route_of(req, CHECKS):
-            if stretch is not None:
-                stretch.call(req)
+        stretch = first_stretch(req)
+        if stretch is not None:
+            stretch.call(req)
         ending = ending_of(req)
         if ending is not NOTHING:
             ending.call(req)
