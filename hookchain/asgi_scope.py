@@ -15,7 +15,7 @@ from werkzeug.sansio.utils import get_content_length
 
 from .body import RequestBody
 from .incoming import Bridge, Incoming, Receive
-from .made import Made, RememberedPaths
+from .made import RememberedPaths, made
 from .paths import BadPathError, decode, encode, normalise
 from .request import PLAIN_METHODS, Request
 from .responses import headers_of
@@ -42,20 +42,20 @@ class ScopeRequest(Request):
         incoming: what the server sends in.
     """
 
-    scheme = Made(lambda req: req.asgi_scope.get("scheme", "http"))
-    server = Made(lambda req: _server_of(req.asgi_scope.get("server")))
-    root_path = Made(lambda req: _root_of(req.asgi_scope))
-    query_string = Made(lambda req: req.quoted(req.asgi_scope.get("query_string", b"")))
-    headers = Made(lambda req: _headers_of(req.asgi_scope["headers"]))
-    remote_addr = Made(lambda req: _address_of(req.asgi_scope.get("client")))
-    protocol = Made(lambda req: f"HTTP/{req.asgi_scope.get('http_version', '1.1')}")
-    raw_uri = Made(lambda req: _target_of(req.asgi_scope))
-    start_time = Made(lambda req: time.time() - (time.perf_counter() - req.started))
-    incoming = Made(lambda req: Incoming(req.receive, has_body=req.has_body))
-    bridge = Made(lambda _: Bridge())
-    translate = Made(lambda req: functools.partial(translate, req))
-    _asked_path = Made(lambda req: _below_root(_path_of(req.asgi_scope), req.root_path)[0])
-    _make_body = Made(lambda req: functools.partial(_body_of, req))
+    scheme = made(lambda req: req.asgi_scope.get("scheme", "http"))
+    server = made(lambda req: _server_of(req.asgi_scope.get("server")))
+    root_path = made(lambda req: _root_of(req.asgi_scope))
+    query_string = made(lambda req: req.quoted(req.asgi_scope.get("query_string", b"")))
+    headers = made(lambda req: _headers_of(req.asgi_scope["headers"]))
+    remote_addr = made(lambda req: _address_of(req.asgi_scope.get("client")))
+    protocol = made(lambda req: f"HTTP/{req.asgi_scope.get('http_version', '1.1')}")
+    raw_uri = made(lambda req: _target_of(req.asgi_scope))
+    start_time = made(lambda req: time.time() - (time.perf_counter() - req.started))
+    incoming = made(lambda req: Incoming(req.receive, has_body=req.has_body))
+    bridge = made(lambda _: Bridge())
+    translate = made(lambda req: functools.partial(translate, req))
+    _asked_path = made(lambda req: _below_root(_path_of(req.asgi_scope), req.root_path)[0])
+    _make_body = made(lambda req: functools.partial(_body_of, req))
 
     def __init__(  # pyright: ignore[reportMissingSuperCall]
         self, scope: Mapping[str, Any], receive: Receive, method: str | None = None
@@ -100,7 +100,7 @@ class ScopeRequest(Request):
 class HandshakeRequest(ScopeRequest):
     """The handshake of a WebSocket, as the GET that it is."""
 
-    scheme = Made(lambda req: req.asgi_scope.get("scheme", "ws"))
+    scheme = made(lambda req: req.asgi_scope.get("scheme", "ws"))
     is_handshake = True
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:

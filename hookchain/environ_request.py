@@ -11,7 +11,7 @@ from werkzeug.datastructures import EnvironHeaders
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from .body import RequestBody
-from .made import Made, RememberedPaths
+from .made import RememberedPaths, made
 from .paths import decode
 from .request import PLAIN_METHODS, Request
 from .results import FIRST_STATUS
@@ -25,17 +25,17 @@ _paths = RememberedPaths()
 class EnvironRequest(Request):
     """A request that reads its environ when it is asked; the environ is not changed."""
 
-    scheme = Made(lambda req: req.environ.get("wsgi.url_scheme", "http"))
-    server = Made(lambda req: _server_of(req.environ))
-    root_path = Made(lambda req: text(req.environ.get("SCRIPT_NAME", "")).rstrip("/"))
-    query_string = Made(lambda req: req.quoted(req.environ.get("QUERY_STRING", "").encode("latin-1")))
-    headers = Made(lambda req: EnvironHeaders(req.environ))
-    remote_addr = Made(lambda req: req.environ.get("REMOTE_ADDR"))
-    protocol = Made(lambda req: req.environ.get("SERVER_PROTOCOL", "HTTP/1.1"))
-    raw_uri = Made(lambda req: req.environ.get("REQUEST_URI") or req.environ.get("RAW_URI"))
-    start_time = Made(lambda req: time.time() - (time.perf_counter() - req.started))
-    _asked_path = Made(lambda req: text(req.environ.get("PATH_INFO", "")))
-    _make_body = Made(lambda req: functools.partial(_body_of, req.environ))
+    scheme = made(lambda req: req.environ.get("wsgi.url_scheme", "http"))
+    server = made(lambda req: _server_of(req.environ))
+    root_path = made(lambda req: text(req.environ.get("SCRIPT_NAME", "")).rstrip("/"))
+    query_string = made(lambda req: req.quoted(req.environ.get("QUERY_STRING", "").encode("latin-1")))
+    headers = made(lambda req: EnvironHeaders(req.environ))
+    remote_addr = made(lambda req: req.environ.get("REMOTE_ADDR"))
+    protocol = made(lambda req: req.environ.get("SERVER_PROTOCOL", "HTTP/1.1"))
+    raw_uri = made(lambda req: req.environ.get("REQUEST_URI") or req.environ.get("RAW_URI"))
+    start_time = made(lambda req: time.time() - (time.perf_counter() - req.started))
+    _asked_path = made(lambda req: text(req.environ.get("PATH_INFO", "")))
+    _make_body = made(lambda req: functools.partial(_body_of, req.environ))
 
     def __init__(self, environ: WSGIEnvironment) -> None:  # pyright: ignore[reportMissingSuperCall]
         """Take method and path; all else waits.

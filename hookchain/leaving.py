@@ -70,23 +70,22 @@ class OnItsWay(Success):
     answer: object = None
 
 
-def leave_as_text(req: Request, handler: Any, answer: Any) -> bytes | None:
+def leave_as_text(req: Request, handler: Any, answer: object) -> bytes | None:
     """Let a content handler's text be all that is sent, where nobody has a say in it.
 
     Returns:
         The body; None where a response is to be made, and nothing has been done.
     """
-    kind = type(answer)
-    if (
-        (kind is not bytes and kind is not str)
-        or handler.phase is not _CONTENT
-        or req.status != FIRST_STATUS
-        or not req.selection.output_filters.is_empty
-        or req.framework is not None
-        or not _is_nobodys_business(req)
-    ):
+    if isinstance(answer, bytes):
+        body = answer
+    elif isinstance(answer, str):
+        body = answer.encode()
+    else:
         return None
-    body: bytes = answer if kind is bytes else answer.encode()
+    if handler.phase is not _CONTENT or req.status != FIRST_STATUS or req.framework is not None:
+        return None
+    if not (req.selection.output_filters.is_empty and _is_nobodys_business(req)):
+        return None
     req.said = body
     req.decided_by = handler.name
     return body

@@ -47,3 +47,8 @@ class Made:
         value = self._make(req)
         setattr(req, self._name, value)  # to ask for its __dict__ would make a dictionary of it
         return value
+
+
+def made(make: Callable[[Any], Any]) -> Any:
+    """Return a ``Made``; to type checkers an attribute keeps the type that the class of all requests gives it."""
+    return Made(make)

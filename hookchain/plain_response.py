@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, overload
+from typing import Any, cast, overload
 
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
@@ -77,8 +77,8 @@ class PlainResponse(Response):
     def copied(cls, response: Response) -> PlainResponse:
         """Return a copy of a response that sends what it says, and that may be kept by whoever has made it."""
         made = vars(response)
-        pairs = vars(made["headers"])["_list"]
-        plain = cls(made["response"], [*pairs], made["_status"], made["_status_code"])
+        headers: Headers = made["headers"]
+        plain = cls(made["response"], [*vars(headers)["_list"]], made["_status"], made["_status_code"])
         if made["_on_close"]:
             plain._on_close = [*made["_on_close"]]
         if made["direct_passthrough"]:
@@ -93,7 +93,7 @@ class PlainResponse(Response):
 
     def measure(self) -> None:
         """Find out whether the body is one piece of bytes behind which nothing has to be closed."""
-        body = self.response
+        body = cast("list[Any]", self.response)
         if type(body) is list and len(body) == 1 and type(body[0]) is bytes and not self._on_close:
             self.whole = body[0]
 

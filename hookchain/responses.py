@@ -159,7 +159,7 @@ def status_line(status: int) -> str:
     return Response(status=status).status
 
 
-def _are_plain(pairs: list[Any]) -> bool:
+def _are_plain(pairs: Sequence[tuple[Any, Any]]) -> bool:
     # What the app says may be anything.
     for pair in pairs:
         if type(pair) is not tuple or not (type(pair[0]) is type(pair[1]) is str and pair[1].isprintable()):

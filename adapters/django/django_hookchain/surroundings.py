@@ -54,8 +54,9 @@ class Surroundings:
         arguments = {} if error.code == 500 else {"exception": error.__cause__ or error}  # noqa: PLR2004
         return from_django(handler(req.native, **arguments))
 
-    def has_finalised(self, _req: Request) -> bool:
+    def has_finalised(self, req: Request) -> bool:
         """Say no: what leaves has to be made Django's again."""
+        del req
         return False
 
     def finalise(self, req: Request, response: Response) -> Response:
