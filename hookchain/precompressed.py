@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .storage import Place, Storage
 
 # The smallest first: it is taken where the client likes several as much.
-_EXTENSIONS: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
+_CODINGS: Final = {".br": "br", ".zst": "zstd", ".gz": "gzip"}
 
 
 def find_siblings(req: Request, storage: Storage, path: str) -> dict[str, Place]:
@@ -26,13 +26,11 @@ def find_siblings(req: Request, storage: Storage, path: str) -> dict[str, Place]
         Places by content coding, the one to be preferred first.
     """
     found: dict[str, Place] = {}
-    for coding, extension in _EXTENSIONS.items():
-        asked = path + extension
-        if not storage.exists(asked):
-            continue
+    for ending in storage.endings(path, _CODINGS):
+        asked = path + ending
         sibling = storage.look(asked)
         if sibling.is_file and all(req.chain.guards_agree(req, name) for name in {asked, sibling.path}):
-            found[coding] = sibling
+            found[_CODINGS[ending]] = sibling
     return found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
@@ -205,13 +205,15 @@ class Storage:
             if place.info is not None and os.access(self.root + place.path, mode):
                 yield name, place
 
-    def exists(self, path: str) -> bool:
-        """Tell whether anything is at a path; nothing more is said of it, and it costs half of what ``look`` does.
+    def endings(self, path: str, among: Iterable[str]) -> list[str]:
+        """Tell by which endings there is something beside a path; no more is said of it, and that costs half a look.
 
         Args:
-            path: A path, with no ``/`` at its end.
+            path: A path that ``find`` or ``look`` gave.
+            among: The endings.
         """
-        return os.access(self.root + path, os.F_OK)
+        name = self.root + path
+        return [ending for ending in among if os.access(name + ending, os.F_OK)]
 
     def is_readable(self, path: str) -> bool:
         """Tell whether the file at the path of a place could be opened.
