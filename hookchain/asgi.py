@@ -6,21 +6,27 @@ Source: the ASGI specification 3.0, with its HTTP, WebSocket and lifespan protoc
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import functools
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
-from .asgi_scope import request_of
+from werkzeug.wrappers import Response
+
+from .asgi_scope import ScopeRequest, request_of
+from .cycle import Said, say_on_loop, sending
 from .exceptions import HookChainError
 from .exchange import Exchange
+from .finishing import nothing_is_left
 from .handlers import Handler
 from .incoming import Message, Receive
 from .inline_app import ASGIApp
 from .outgoing import Send
 from .own_context import OwnContext
 from .phases import Phase
-from .wires import HttpWire, SocketWire
+from .plain_response import sent_text
+from .request import Request
+from .wires import HttpWire, SocketWire, start_of_text
 from .wsgi import app_name
 
 if TYPE_CHECKING:
@@ -36,6 +42,8 @@ class ASGIChain:
         self.app = app
         self._running: set[asyncio.Task[Any] | None] = set()
         self._handler = None if app is None else Handler(app, Phase.CONTENT, name=f"app {app_name(app)}")
+        if self._handler is not None:
+            self._handler.call, self._handler.is_async = _pull, True
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Process a request, or what else a server asks for.
@@ -45,7 +53,15 @@ class ASGIChain:
         """
         kind = scope["type"]
         if kind in {"http", "websocket"}:
-            await self._noted(self._exchange(scope, receive, send))
+            req = request_of(scope, receive)
+            req.app, req.place = self._handler, self
+            self.chain.begin(req)
+            context = copy_context()
+            said = context.run(say_on_loop, req)
+            if type(said) is bytes and nothing_is_left(req):
+                await _send_text(req, said, send)
+            else:
+                await self._noted(self._go_on(req, said, send, context))
         elif kind == "lifespan":
             await (self.app or _live)(scope, functools.partial(self._receive_in_life, receive), send)
         elif self.app is not None and not self.chain.closed:
@@ -73,16 +89,47 @@ class ASGIChain:
                 await asyncio.wait(here, timeout=self.chain.cleanup_timeout)
         return message
 
-    async def _exchange(self, scope: Any, receive: Receive, send: Send) -> None:
-        req = request_of(scope, receive)
-        req.place = self
-        self.chain.begin(req)
-        wire = SocketWire(scope) if req.is_handshake else HttpWire()
-        context = contextvars.copy_context()
-        exchange = Exchange(req, wire, req.incoming, send, context)
+    async def _go_on(
+        self, req: ScopeRequest, said: Said | Coroutine[Any, Any, Said], send: Send, context: Context
+    ) -> None:
+        exchange = None if self.app is None else self._exchange(req, send, context)  # whom handlers may ask
+        if isinstance(said, Coroutine):
+            said = await OwnContext(said, context)
+        if isinstance(said, bytes) and exchange is None and nothing_is_left(req):
+            await _send_text(req, said, send)
+            return
+        if isinstance(said, bytes):
+            said = sent_text(said)
+        steps = sending(req, said) if isinstance(said, Response) else said
+        exchange = exchange or self._exchange(req, send, context)
+        await OwnContext(exchange.run(steps), context)
+
+    def _exchange(self, req: ScopeRequest, send: Send, context: Context) -> Exchange:
+        wire = SocketWire(req.asgi_scope or {}) if req.is_handshake else HttpWire()
+        exchange = Exchange(req, wire, send, context)
         if self.app is not None and self._handler is not None:
             exchange.put_in_front_of(self.app, self._handler)
-        await OwnContext(exchange.run(), context)
+        return exchange
+
+
+async def _send_text(req: ScopeRequest, body: bytes, send: Send) -> None:
+    """Send a text behind which nobody is waiting for the end."""
+    try:
+        await send(start_of_text(body))
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+    except OSError:  # as the standard wants it where the client is gone
+        return
+    req.bytes_sent = len(body)
+
+
+async def _pull(record: Request) -> Response:
+    """Ask the app in a subrequest, by what has been put in front of it since."""
+    first = record
+    while (before := first.main or first.prev) is not None:
+        first = before
+    app: Any = first.app
+    response: Response = await app.call(record)
+    return response
 
 
 async def _live(scope: Any, receive: Receive, send: Send) -> None:

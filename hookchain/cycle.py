@@ -9,7 +9,9 @@ Source: httpd ``ap_process_async_request`` (modules/http/http_request.c) and ``a
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from http import HTTPStatus
+from typing import Any, TypeAlias
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
@@ -29,6 +31,7 @@ from .request import Request
 from .responses import last_resort, set_type, status_response
 from .results import Outcome, Raised
 from .runs import Function
+from .stretches import Stretch
 
 
 def _send(response: Response) -> None:
@@ -45,6 +48,9 @@ WHO = "the request cycle"
 LEFT = "the framework, when its contexts were closed,"
 
 _RESPONSES = (Success, Response)
+
+Said: TypeAlias = bytes | Response | Steps[None]
+"""What a request was answered with at once, text without a response around it; or the rest of its cycle."""
 
 MOST_SUBREQUESTS = 10
 """Subrequests inside one another that one request may make (httpd's LimitInternalRecursion)."""
@@ -63,18 +69,46 @@ def answer_at_once(req: Request) -> Response | Steps[None]:
     return sent_text(answer) if isinstance(answer, bytes) else answer
 
 
-def say_at_once(req: Request) -> bytes | Response | Steps[None]:
+def say_at_once(req: Request) -> Said:
     """Answer a request, like ``answer_at_once``; where that is with text, returns it without a response around it."""
     current.set(req)
     try:
         stretch = first_stretch(req)
         if stretch is None or stretch.is_async:
             return cycle(req)
-        settled = stretch.call(req)
-        text = None if settled is None else leave_as_text(req, *settled)
-        return _leave_at_once(req, behind(req, stretch, settled)) if text is None else text
+        return _say(req, stretch, stretch.call(req))
     except BaseException as error:
         return cycle(req, raised=error)
+
+
+def say_on_loop(req: Request) -> Said | Coroutine[Any, Any, Said]:
+    """Answer a request on an event loop, like ``say_at_once``: by what need not be kept off it, or is to be awaited."""
+    current.set(req)
+    try:
+        stretch = first_stretch(req)
+        if stretch is None or stretch.blocking:
+            return cycle(req)
+        return _awaited(req, stretch) if stretch.is_async else _say_on_loop(req, stretch, stretch.call(req))
+    except BaseException as error:
+        return cycle(req, raised=error)
+
+
+async def _awaited(req: Request, stretch: Stretch) -> Said:
+    try:
+        return _say_on_loop(req, stretch, await stretch.call(req))
+    except BaseException as error:
+        return cycle(req, raised=error)
+
+
+def _say_on_loop(req: Request, stretch: Stretch, settled: Any) -> Said:
+    if req.selection.output_filters.is_empty:
+        return _say(req, stretch, settled)
+    return cycle(req, behind(req, stretch, settled))  # which may have to be kept off it
+
+
+def _say(req: Request, stretch: Stretch, settled: Any) -> Said:
+    text = None if settled is None else leave_as_text(req, *settled)
+    return _leave_at_once(req, behind(req, stretch, settled)) if text is None else text
 
 
 def _leave_at_once(req: Request, begun: Begun) -> Response | Steps[None]:
@@ -120,11 +154,13 @@ def cycle(req: Request, begun: Begun = NOT_BEGUN, *, raised: BaseException | Non
             with ``debug=True`` every exception.
     """
     response = yield from _respond(req, begun, raised)
-    failed = response if isinstance(response, BaseException) else None
-    if failed is None:
-        sent = yield SEND, (response,)
-        failed = None if sent is None else _failure(req, sent)
-    yield from _end(req, failed, finish(req))
+    yield from _end(req, response, finish(req)) if isinstance(response, BaseException) else sending(req, response)
+
+
+def sending(req: Request, response: Response) -> Steps[None]:
+    """Send the response to a request that has come through its phases, and end it."""
+    sent = yield SEND, (response,)
+    yield from _end(req, None if sent is None else _failure(req, sent), finish(req))
 
 
 def _end(req: Request, failed: BaseException | None, finishing: Steps[BaseException | None]) -> Steps[None]:

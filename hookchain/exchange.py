@@ -13,7 +13,8 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
 from .asgi_scope import ScopeRequest, app_scope
-from .cycle import FINISH, SEND, cycle
+from .cycle import FINISH, SEND
+from .dispatch import Steps
 from .drivers import Finished, Pending, advance, aproceed, deliver
 from .ending import close, finish, is_closed_already, wind_up
 from .finishing import nothing_is_left
@@ -22,7 +23,6 @@ from .incoming import Bridge, Incoming, Replay
 from .inline_app import ASGIApp, InlineApp
 from .outgoing import Outgoing, Send
 from .pulled_app import PulledApp
-from .records import current
 from .request import Request
 from .results import Raised
 from .runs import Step
@@ -38,16 +38,16 @@ class Exchange:
     """
 
     _app: ASGIApp
+    _steps: Steps[None]
 
-    def __init__(self, req: ScopeRequest, wire: Wire, incoming: Incoming, send: Send, context: Context) -> None:
+    def __init__(self, req: ScopeRequest, wire: Wire, send: Send, context: Context) -> None:
         """Get ready; ``req`` has been begun, and ``context`` is its own."""
         self._req = req
-        self._incoming = incoming
+        self._incoming: Incoming = req.incoming
         self._context = context
-        self._steps = cycle(req)
         self._bridge: Bridge = req.bridge
         self._threads = context.run(Threads, self._bridge.interrupt)
-        self._outgoing = Outgoing(req, wire, incoming, send, self._threads)
+        self._outgoing = Outgoing(req, wire, self._incoming, send, self._threads)
         self._stops: tuple[Step, ...] = (SEND, FINISH)
         self._pulled: list[PulledApp] = []
         self._called_off: asyncio.CancelledError | None = None
@@ -58,14 +58,17 @@ class Exchange:
         step.call, step.is_async = self._pull, True
         self._app, self._req.app, self._stops = app, step, (*self._stops, step)
 
-    async def run(self) -> None:
+    async def run(self, steps: Steps[None]) -> None:
         """Process the request to its end.
+
+        Args:
+            steps: its cycle, or the rest of it.
 
         Raises:
             BaseException: what the server has to know: the client can't get what it was promised, the request was
                 cancelled, or with ``debug=True`` a handler failed.
         """
-        current.set(self._req)
+        self._steps = steps
         try:
             step, args = await self.drive(None)
             while step is not SEND:

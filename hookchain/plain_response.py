@@ -108,14 +108,14 @@ class PlainResponse(Response):
 
 def sent_text(body: bytes) -> PlainResponse:
     """Return the response as which a text has been sent."""
-    response = PlainResponse([body], text_pairs(body), _OK, 200, body)
+    response = PlainResponse([body], text_pairs(len(body)), _OK, 200, body)
     response.is_new = False
     return response
 
 
-def text_pairs(body: bytes) -> list[tuple[str, str]]:
-    """Return the headers with which a text is sent."""
-    return [TYPE_PAIR, ("Content-Length", str(len(body)))]
+def text_pairs(length: int) -> list[tuple[str, str]]:
+    """Return the headers with which a text of so many bytes is sent."""
+    return [TYPE_PAIR, ("Content-Length", str(length))]
 
 
 def text_response(body: bytes) -> PlainResponse:

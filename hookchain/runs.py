@@ -68,7 +68,7 @@ class Segment:
 
     def _straight(self) -> Callable[..., Any]:
         on_ok = OnOk.GOES_ON if self.runs_all else OnOk.SETTLES
-        return caller_of([Part(handlers=self.handlers, on_ok=on_ok)], is_async=self.is_async)
+        return caller_of([Part(handlers=self.handlers, on_ok=on_ok)])
 
     def behind(self, handler: Handler) -> tuple[Segment, ...]:
         """Return the segment of the handlers behind one that has broken the call off; none where it was the last."""

@@ -49,10 +49,10 @@ class Part(NamedTuple):
 
 
 class _Shape(NamedTuple):
-    """All that the text of a part depends on."""
+    """All that the text of a part depends on; ``awaits`` says of each handler whether it is async."""
 
     notes: tuple[str, ...]
-    calls: int
+    awaits: tuple[bool, ...]
     on_ok: OnOk
     has_check: bool
     may_alter: bool
@@ -95,21 +95,20 @@ _KEEPS = {
 }
 
 
-def caller_of(parts: Sequence[Part], *, is_async: bool) -> Callable[[Request], Any]:
+def caller_of(parts: Sequence[Part]) -> Callable[[Request], Any]:
     """Return a function that calls the handlers of some parts with a request.
 
     Args:
         parts: in order.
-        is_async: whether all handlers are; then so is the function.
 
     Returns:
-        The function. It returns None where every handler let the request go on, else who ended it and the answer: a
-        Handler and what it answered or ``Raised``, or a ``Stop``.
+        The function, async where a handler is. It returns None where every handler let the request go on, else who
+        ended it and the answer: a Handler and what it answered or ``Raised``, or a ``Stop``.
     """
     shapes = tuple(
         _Shape(
             tuple(name for name, _ in part.notes),
-            len(part.handlers),
+            tuple(handler.is_async for handler in part.handlers),
             part.on_ok,
             part.check is not None,
             part.may_alter,
@@ -121,15 +120,15 @@ def caller_of(parts: Sequence[Part], *, is_async: bool) -> Callable[[Request], A
         values += [value for _, value in part.notes]
         values += [value for handler in part.handlers for value in (handler, handler.call)]
         values += [part.check] if part.check is not None else []
-    caller: Callable[[Request], Any] = _factory(shapes, is_async=is_async)(*values)
+    caller: Callable[[Request], Any] = _factory(shapes)(*values)
     return caller
 
 
 @lru_cache(maxsize=512)
-def _factory(shapes: Shapes, *, is_async: bool) -> Callable[..., Any]:
+def _factory(shapes: Shapes) -> Callable[..., Any]:
     """Return a function that is given phases, handlers and checks in order, and makes the caller."""
-    text = source(shapes, is_async=is_async)
-    name = f"<hookchain calls {hash((shapes, is_async)):x}>"
+    text = source(shapes)
+    name = f"<hookchain calls {hash(shapes):x}>"
     space: dict[str, Any] = dict(_NAMES)
     exec(compile(text, name, "exec"), space)
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
@@ -137,30 +136,32 @@ def _factory(shapes: Shapes, *, is_async: bool) -> Callable[..., Any]:
     return factory
 
 
-def source(shapes: Shapes, *, is_async: bool) -> str:
+def source(shapes: Shapes) -> str:
     """Return the text of a factory."""
     names: list[str] = []
-    lines = [line for number, shape in enumerate(shapes) for line in _part(number, shape, names, is_async=is_async)]
-    head = "async def call(req):" if is_async else "def call(req):"
+    lines = [line for number, shape in enumerate(shapes) for line in _part(number, shape, names)]
+    head = "async def call(req):" if any(any(shape.awaits) for shape in shapes) else "def call(req):"
     return "\n".join(
         [f"def make({', '.join(names)}):", f"    {head}", *lines, "        return None", "    return call", ""]
     )
 
 
-def _part(number: int, shape: _Shape, names: list[str], *, is_async: bool) -> list[str]:
+def _part(number: int, shape: _Shape, names: list[str]) -> list[str]:
     lines: list[str] = []
     for name in shape.notes:
         names.append(f"{name}{number}")
         lines.append(f"req.{name} = {name}{number}")
     calls = [
-        line for place in range(shape.calls) for line in _call(f"{number}_{place}", shape, names, is_async=is_async)
+        line
+        for place, is_async in enumerate(shape.awaits)
+        for line in _call(f"{number}_{place}", shape, names, is_async=is_async)
     ]
-    if shape.may_alter and shape.calls:
+    if shape.may_alter and shape.awaits:
         calls += ["if req.is_altered or tell_handlers or tell_starts or tell_ends:", "    return ALTERED, None"]
     if shape.has_check:
         names.append(f"check{number}")
         calls += [f"answer = check{number}(req)", "if answer is not None:", "    return CHECKED, answer"]
-    if shape.on_ok is OnOk.ENDS_PHASE and shape.calls:
+    if shape.on_ok is OnOk.ENDS_PHASE and shape.awaits:
         calls = ["while True:", *(f"    {line}" for line in (*calls, "break"))]
     return [f"        {line}" for line in (*lines, *calls)]
 

@@ -75,8 +75,8 @@ class Stretch:
         self.end = end
         self.is_pure = not self.handlers
         self.is_async = any(handler.is_async for handler in self.handlers)
-        self.blocking = any(handler.blocking for handler in self.handlers)
-        self.call = caller_of(parts, is_async=self.is_async)
+        self.blocking = any(handler.blocking and not handler.is_async for handler in self.handlers)
+        self.call = caller_of(parts)
 
 
 def route_of(req: Request, checks: Checks) -> Route:
@@ -99,7 +99,7 @@ def route_of(req: Request, checks: Checks) -> Route:
     if route is None:
         if len(routes) >= _MOST_ROUTES:
             routes.clear()
-        route = routes[req.place] = _route(list(_parts_of_all(req, checks)))
+        route = routes[req.place] = _route(req, list(_parts_of_all(req, checks)))
     return route
 
 
@@ -120,28 +120,33 @@ def _parts_of_all(req: Request, checks: Checks) -> Iterator[list[Part] | None]:
         yield _parts(req, phase, checks.get(phase) if may_have_changed else None)
 
 
-def _route(parts: Sequence[list[Part] | None]) -> Route:
+def _route(req: Request, parts: Sequence[list[Part] | None]) -> Route:
     route: list[Stretch | None] = [None] * len(parts)
     step = 0
     while step < len(parts):
-        route[step] = stretch = _stretch_from(step, parts)
+        route[step] = stretch = _stretch_from(step, req, parts)
         step = step + 1 if stretch is None else stretch.end
     return tuple(route)
 
 
-def _stretch_from(step: int, parts: Sequence[list[Part] | None]) -> Stretch | None:
+def _stretch_from(step: int, req: Request, parts: Sequence[list[Part] | None]) -> Stretch | None:
     together: list[Part] = []
     end = step
     for some in parts[step:]:
-        if some is None or len(_kinds([*together, *some])) > 1:
+        if some is None or len(_kinds(req, [*together, *some])) > 1:
             break
         together += some
         end += 1
     return Stretch(together, end) if end > step else None
 
 
-def _kinds(parts: Iterable[Part]) -> set[tuple[bool, bool]]:
-    return {(handler.is_async, handler.blocking) for part in parts for handler in part.handlers}
+def _kinds(req: Request, parts: Iterable[Part]) -> set[tuple[bool, bool]]:
+    """Return what the handlers of some parts are; those of two kinds can't be called as one."""
+    handlers = (handler for part in parts for handler in part.handlers)
+    if req.asgi_scope is None:
+        return {(handler.is_async, handler.blocking) for handler in handlers}
+    # On an event loop, what does not block it stands among what is awaited.
+    return {(False, handler.blocking and not handler.is_async) for handler in handlers}
 
 
 def _parts(req: Request, phase: Phase, check: Check | None) -> list[Part] | None:
@@ -153,7 +158,7 @@ def _parts(req: Request, phase: Phase, check: Check | None) -> list[Part] | None
     if handlers and default and phase not in _DEFAULT_IS_LAST:
         return None  # whether the default is wanted depends on what the handlers did
     parts = list(_written_out(phase, handlers, default, check))
-    return None if len(_kinds(parts)) > 1 else parts
+    return None if len(_kinds(req, parts)) > 1 else parts
 
 
 def _written_out(

@@ -5,6 +5,7 @@ Source: the ASGI specification, "HTTP & WebSocket ASGI Message Format", and its 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any, NamedTuple, Protocol
 from werkzeug.wrappers import Response
 
 from .incoming import Message
+from .plain_response import text_pairs
 from .responses import header_list, response_of, status_line
+from .results import FIRST_STATUS
 
 DENIAL = "websocket.http.response"
 _SWITCHED = HTTPStatus.SWITCHING_PROTOCOLS
@@ -112,7 +115,21 @@ def _response_of(message: Mapping[str, Any], status: int) -> Response:
 
 
 def _raw_headers(response: Response) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in header_list(response)]
+    return _raw(header_list(response))
+
+
+def _raw(pairs: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
+
+
+@functools.lru_cache
+def _headers_of_text(length: int) -> list[tuple[bytes, bytes]]:
+    return _raw(text_pairs(length))
+
+
+def start_of_text(body: bytes) -> Message:
+    """Return what begins the response that is a text and no more."""
+    return {"type": "http.response.start", "status": FIRST_STATUS, "headers": [*_headers_of_text(len(body))]}
 
 
 def announced_length(start: Message) -> int | None:

@@ -80,7 +80,7 @@ class WSGIChain:
         context = copy_context()
         answer = context.run(say_at_once, req)
         if isinstance(answer, bytes):
-            return _send_whole(req, context, _OK, text_pairs(answer), answer, start_response)
+            return _send_whole(req, context, _OK, text_pairs(len(answer)), answer, start_response)
         if type(answer) is PlainResponse and answer.whole is not None:
             return _send_whole(req, context, answer.status, header_list(answer), answer.whole, start_response)
         return _send(req, InContext(context, uses_loop=True), answer, start_response)
