@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -93,14 +93,12 @@ class ASGIChain:
         self, req: ScopeRequest, said: Said | Coroutine[Any, Any, Said], send: Send, context: Context
     ) -> None:
         exchange = None if self.app is None else self._exchange(req, send, context)  # whom handlers may ask
-        if isinstance(said, Coroutine):
-            said = await OwnContext(said, context)
-        if isinstance(said, bytes) and exchange is None and nothing_is_left(req):
-            await _send_text(req, said, send)
+        answer = said if isinstance(said, bytes | Response | Generator) else await OwnContext(said, context)
+        if isinstance(answer, bytes) and exchange is None and nothing_is_left(req):
+            await _send_text(req, answer, send)
             return
-        if isinstance(said, bytes):
-            said = sent_text(said)
-        steps = sending(req, said) if isinstance(said, Response) else said
+        response = sent_text(answer) if isinstance(answer, bytes) else answer
+        steps = sending(req, response) if isinstance(response, Response) else response
         exchange = exchange or self._exchange(req, send, context)
         await OwnContext(exchange.run(steps), context)
 

@@ -52,7 +52,7 @@ class ScopeRequest(Request):
     raw_uri = made(lambda req: _target_of(req.asgi_scope))
     start_time = made(lambda req: time.time() - (time.perf_counter() - req.started))
     incoming = made(lambda req: Incoming(req.receive, has_body=req.has_body))
-    bridge = made(lambda _: Bridge())
+    bridge: Any = made(lambda _: Bridge())
     translate = made(lambda req: functools.partial(translate, req))
     _asked_path = made(lambda req: _below_root(_path_of(req.asgi_scope), req.root_path)[0])
     _make_body = made(lambda req: functools.partial(_body_of, req))

@@ -41,12 +41,12 @@ class Exchange:
     _steps: Steps[None]
 
     def __init__(self, req: ScopeRequest, wire: Wire, send: Send, context: Context) -> None:
-        """Get ready; ``req`` has been begun, and ``context`` is its own."""
+        """Get ready, in the context of the server; ``req`` has been begun, and ``context`` is its own."""
         self._req = req
         self._incoming: Incoming = req.incoming
         self._context = context
         self._bridge: Bridge = req.bridge
-        self._threads = context.run(Threads, self._bridge.interrupt)
+        self._threads = Threads(self._bridge.interrupt)
         self._outgoing = Outgoing(req, wire, self._incoming, send, self._threads)
         self._stops: tuple[Step, ...] = (SEND, FINISH)
         self._pulled: list[PulledApp] = []
