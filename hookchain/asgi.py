@@ -121,13 +121,12 @@ async def _send_text(req: ScopeRequest, body: bytes, send: Send) -> None:
 
 
 async def _pull(record: Request) -> Response:
-    """Ask the app in a subrequest, by what has been put in front of it since."""
+    """Ask the app in a subrequest."""
     first = record
     while (before := first.main or first.prev) is not None:
         first = before
-    app: Any = first.app
-    response: Response = await app.call(record)
-    return response
+    exchange: Exchange = vars(first)["exchange"]
+    return await exchange.pull(record)
 
 
 async def _live(scope: Any, receive: Receive, send: Send) -> None:

@@ -40,7 +40,10 @@ class ScopeRequest(Request):
 
     Attributes:
         incoming: what the server sends in.
+        exchange: who processes it, where it is not answered at once.
     """
+
+    exchange: Any
 
     scheme = made(lambda req: req.asgi_scope.get("scheme", "http"))
     server = made(lambda req: _server_of(req.asgi_scope.get("server")))

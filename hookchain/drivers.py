@@ -303,6 +303,18 @@ async def aproceed(steps: Steps[Any], pending: Pending, threads: Threads, stops:
     return step, args
 
 
+def call_what_does_not_wait(steps: Steps[Any], pending: Pending) -> Pending:
+    """Call steps on an event loop, from a pending one on, up to the first that is async or has to be kept off it.
+
+    Raises:
+        Finished: the steps are over.
+    """
+    step, args = pending
+    while not (step.is_async or step.blocking):
+        step, args = advance(steps, call_here(step, args))
+    return step, args
+
+
 def deliver(steps: Steps[Any], threads: Threads) -> Pending:
     """Answer the pending step with the cancellation that arrived while a thread ran."""
     cancelled, threads.cancelled = threads.cancelled, None

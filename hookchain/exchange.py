@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import functools
 from collections.abc import Callable
 from contextvars import Context
@@ -15,10 +14,8 @@ from werkzeug.wrappers import Response
 from .asgi_scope import ScopeRequest, app_scope
 from .cycle import FINISH, SEND
 from .dispatch import Steps
-from .drivers import Finished, Pending, advance, aproceed, deliver
+from .drivers import Finished, Pending, advance, aproceed, call_what_does_not_wait, deliver
 from .ending import close, finish, is_closed_already, wind_up
-from .finishing import nothing_is_left
-from .handlers import Handler
 from .incoming import Bridge, Incoming, Replay
 from .inline_app import ASGIApp, InlineApp
 from .outgoing import Outgoing, Send
@@ -49,14 +46,13 @@ class Exchange:
         self._threads = Threads(self._bridge.interrupt)
         self._outgoing = Outgoing(req, wire, self._incoming, send, self._threads)
         self._stops: tuple[Step, ...] = (SEND, FINISH)
+        req.exchange = self
         self._pulled: list[PulledApp] = []
         self._called_off: asyncio.CancelledError | None = None
 
-    def put_in_front_of(self, app: ASGIApp, handler: Handler) -> None:
-        """Let an app stand behind the chain; ``handler`` is what it is called in CONTENT."""
-        step = copy.copy(handler)
-        step.call, step.is_async = self._pull, True
-        self._app, self._req.app, self._stops = app, step, (*self._stops, step)
+    def put_in_front_of(self, app: ASGIApp, step: Step) -> None:
+        """Let an app stand behind the chain; ``step`` is what it is called in CONTENT."""
+        self._app, self._stops = app, (SEND, FINISH, step)
 
     async def run(self, steps: Steps[None]) -> None:
         """Process the request to its end.
@@ -113,12 +109,13 @@ class Exchange:
             call = InlineApp(self, self._incoming, self._outgoing, Replay(self._incoming, record))
             return await call.run(self._app, app_scope(record))
         try:
-            answer: Any = await self._pull(record)
+            answer: Any = await self.pull(record)
         except BaseException as error:
             answer = Raised(error)
         return await self.drive(answer)
 
-    async def _pull(self, record: Request) -> Response:
+    async def pull(self, record: Request) -> Response:
+        """Ask the app for an answer that is read rather than sent."""
         receive = Replay(self._incoming, record)
         call = functools.partial(self._app, app_scope(record, is_pulled=True), receive)
         pulled = PulledApp(call, self._incoming, self._bridge, self._context)
@@ -162,20 +159,24 @@ class Exchange:
     async def _wind_up(self, response: Response | None, go_on: Callable[[Raised | None], Pending]) -> None:
         is_called_off = self._called_off is not None
         self._req.aborted = self._incoming.aborted or (is_called_off and self._incoming.is_open)
-        if self._ends_at_once(response):
-            await self._finish(response, go_on)
-            return
+        if self._has_nothing_to_close(response):
+            # What waits for nothing can't be cancelled, so that it needs no task of its own.
+            response, pending = None, go_on(None)
+            try:
+                rest = call_what_does_not_wait(self._steps, pending)
+            except Finished:
+                return
+            go_on = lambda _: rest  # noqa: E731
         hurry = self._req.aborted or is_called_off
         cancelled = await wind_up(self._req, self._finish(response, go_on), self._context, hurry=hurry)
         cancelled = self._called_off or cancelled or self._threads.cancelled
         if cancelled is not None:
             raise cancelled
 
-    def _ends_at_once(self, response: Response | None) -> bool:
-        # What waits for nothing can't be cancelled, so that it needs no task of its own.
+    def _has_nothing_to_close(self, response: Response | None) -> bool:
         is_called_off = self._called_off is not None or self._threads.cancelled is not None
         is_closed = response is not None and is_closed_already(response)
-        return is_closed and not is_called_off and not self._pulled and nothing_is_left(self._req)
+        return is_closed and not is_called_off and not self._pulled
 
     async def _finish(self, response: Response | None, go_on: Callable[[Raised | None], Pending]) -> None:
         failed = None if response is None else await close(response, self._threads)

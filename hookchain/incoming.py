@@ -152,18 +152,25 @@ class Replay:
     def __init__(self, incoming: Incoming, record: Request) -> None:
         """Prepare for one app; nothing is read yet."""
         self._incoming = incoming
-        self.refused: RequestEntityTooLarge | None = None
-        body = record.body if record.has_body and record.error_status is None else RequestBody()
-        self._next = body.areplay()
-        self._left = body.length
+        self._record = record
+        self._next: Callable[[], Awaitable[bytes]] | None = None
+        self._left: int | None = None
         self._ended = False
+        self.refused: RequestEntityTooLarge | None = None
+
+    def _open(self) -> Callable[[], Awaitable[bytes]]:
+        record = self._record
+        body = record.body if record.has_body and record.error_status is None else RequestBody()
+        self._next, self._left = body.areplay(), body.length
+        return self._next
 
     async def __call__(self) -> Message:
         """Return the next message."""
         if self._ended:
             return await self._what_follows()
+        read = self._next or self._open()
         try:
-            data = await self._next()
+            data = await read()
         except ClientDisconnected:
             return {"type": "http.disconnect"}
         except RequestEntityTooLarge as error:

@@ -26,6 +26,7 @@ SAID_OF_THE_BODY = ("Content-Length", "Content-Range", "Accept-Ranges", "ETag", 
 _BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, section 5.5: no control character but the tab
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _ORDINARY = frozenset({"Last-Modified", "ETag", "Accept-Ranges", "Set-Cookie", "Vary", "Cache-Control"})
+_TYPE_NAMES = ("Content-Type", "content-type")
 _TOKENS = _ORDINARY | {"Content-Type", "Content-Length", "Location"}
 _TO_BE_LOOKED_AT = frozenset({"content-length", "content-type", "location"})
 """Headers with which more may have to be done: more than one of them, in unusual letters, an address to be encoded."""
@@ -209,7 +210,7 @@ def _said_of_body(pairs: list[tuple[str, str]]) -> tuple[str | None, bool] | Non
     for name, value in pairs:
         if not (value.isascii() and value.isprintable()):
             return None
-        if name == "Content-Type":
+        if name in _TYPE_NAMES:
             has_type = True
         elif name not in _ORDINARY:
             said = name.lower()
