@@ -73,10 +73,8 @@ _DRIVEN.is_async = True
 
 
 def ending_of(req: Request) -> Stretch:
-    """Return LOG and CLEANUP as one stretch, made once for each set of sections."""
-    ending: Stretch | None = req.selection.ending
-    if ending is None:
-        ending = req.selection.ending = _ending(req)
+    """Return LOG and CLEANUP as one stretch, made once for each set of sections and then found as ``ending`` there."""
+    ending = req.selection.ending = req.selection.ending or _ending(req)
     return ending
 
 
@@ -128,7 +126,8 @@ def finish(first: Request, broken_off: BrokenOff | None = None) -> Steps[BaseExc
     if over is None and not (broken_off is not None and first.phase is Phase.CLEANUP):
         serious += yield from _log(first, every, broken_off)
         broken_off = None
-    serious += yield from _leftovers(first)
+    if over is not None or broken_off is None:  # else CLEANUP has begun, and they come behind it
+        serious += yield from _leftovers(first)
     if over is not Phase.CLEANUP:
         serious += yield from _clean_up(first, every, None if over else broken_off)
     if "body" in first.__dict__:
@@ -184,6 +183,7 @@ def _in_turn(
     waiting = list(run.observed if is_observed(req) else run.segments)
     if broken_off is not None:
         waiting = _from(waiting, broken_off[0])
+        broken_off = broken_off if waiting else None  # it was no handler's answer
     while waiting or _take_added(waiting, req, phase, owners):
         segment = waiting.pop(0)
         settled = broken_off if broken_off is not None else whose(segment, (yield segment, (req,)))
