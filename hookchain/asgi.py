@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wrappers import Response
 
 from .asgi_scope import ScopeRequest, request_of
-from .cycle import Said, say_on_loop, sending
+from .cycle import Said, say_on_loop
 from .exceptions import HookChainError
 from .exchange import Exchange
 from .finishing import nothing_is_left
@@ -97,10 +97,8 @@ class ASGIChain:
         if isinstance(answer, bytes) and exchange is None and nothing_is_left(req):
             await _send_text(req, answer, send)
             return
-        response = sent_text(answer) if isinstance(answer, bytes) else answer
-        steps = sending(req, response) if isinstance(response, Response) else response
         exchange = exchange or self._exchange(req, send, context)
-        await OwnContext(exchange.run(steps), context)
+        await OwnContext(exchange.run(sent_text(answer) if isinstance(answer, bytes) else answer), context)
 
     def _exchange(self, req: ScopeRequest, send: Send, context: Context) -> Exchange:
         wire = SocketWire(req.asgi_scope or {}) if req.is_handshake else HttpWire()

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from . import signals
 from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
-from .finishing import finish, finish_at_once, last_record
+from .finishing import blocks_at_end, finish, finish_at_once, last_record
 from .framework import Framework
 from .leaving import CLOSE, complete, give_up, leave, leave_as_text, leave_at_once, leave_plainly
 from .loops import is_cancellation
@@ -141,6 +141,11 @@ def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
     return None if left is None else _end(req, None, left)
 
 
+def end_on_loop(req: Request, sent: Raised | None) -> Steps[None] | None:
+    """End a request that was answered at once, like ``end_at_once``, on an event loop."""
+    return ending(req, sent) if blocks_at_end(req) else end_at_once(req, sent)
+
+
 def cycle(req: Request, begun: Begun = NOT_BEGUN, *, raised: BaseException | None = None) -> Steps[None]:
     """Process a request from POST_READ_REQUEST to CLEANUP.
 
@@ -160,6 +165,11 @@ def cycle(req: Request, begun: Begun = NOT_BEGUN, *, raised: BaseException | Non
 def sending(req: Request, response: Response) -> Steps[None]:
     """Send the response to a request that has come through its phases, and end it."""
     sent = yield SEND, (response,)
+    yield from ending(req, sent)
+
+
+def ending(req: Request, sent: Raised | None) -> Steps[None]:
+    """End a request; ``sent`` is what went wrong on the response's way, or None."""
     yield from _end(req, None if sent is None else _failure(req, sent), finish(req))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Callable
 from contextvars import Context
@@ -12,7 +13,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
 from .asgi_scope import ScopeRequest, app_scope
-from .cycle import FINISH, SEND
+from .cycle import FINISH, SEND, end_on_loop
 from .dispatch import Steps
 from .drivers import Finished, Pending, advance, aproceed, call_what_does_not_wait, deliver
 from .ending import close, finish, is_closed_already, wind_up
@@ -36,6 +37,7 @@ class Exchange:
 
     _app: ASGIApp
     _steps: Steps[None]
+    _was_answered_at_once = False
 
     def __init__(self, req: ScopeRequest, wire: Wire, send: Send, context: Context) -> None:
         """Get ready, in the context of the server; ``req`` has been begun, and ``context`` is its own."""
@@ -54,18 +56,22 @@ class Exchange:
         """Let an app stand behind the chain; ``step`` is what it is called in CONTENT."""
         self._app, self._stops = app, (SEND, FINISH, step)
 
-    async def run(self, steps: Steps[None]) -> None:
+    async def run(self, said: Response | Steps[None]) -> None:
         """Process the request to its end.
 
         Args:
-            steps: its cycle, or the rest of it.
+            said: what it was answered with at once; or its cycle, or the rest of it.
 
         Raises:
             BaseException: what the server has to know: the client can't get what it was promised, the request was
                 cancelled, or with ``debug=True`` a handler failed.
         """
-        self._steps = steps
         try:
+            if isinstance(said, Response):
+                self._was_answered_at_once = True
+                await self._deliver(said)
+                return
+            self._steps = said
             step, args = await self.drive(None)
             while step is not SEND:
                 step, args = await self._ask_app(args[0])
@@ -150,7 +156,16 @@ class Exchange:
         """
         self._note_cancellation(failure)
         answer = None if failure is None else Raised(failure)
-        await self._wind_up(response, lambda failed: advance(self._steps, answer or failed))
+        await self._wind_up(response, lambda failed: self._go_on(answer or failed))
+
+    def _go_on(self, sent: Raised | None) -> Pending:
+        if not self._was_answered_at_once:
+            return advance(self._steps, sent)
+        left = end_on_loop(self._req, sent)
+        if left is None:
+            raise Finished(None)
+        self._steps = left
+        return advance(left, None)
 
     def _note_cancellation(self, error: BaseException | None) -> None:
         if isinstance(error, asyncio.CancelledError):
@@ -161,8 +176,9 @@ class Exchange:
         self._req.aborted = self._incoming.aborted or (is_called_off and self._incoming.is_open)
         if self._has_nothing_to_close(response):
             # What waits for nothing can't be cancelled, so that it needs no task of its own.
-            response, pending = None, go_on(None)
+            response = None
             try:
+                pending = go_on(None)
                 rest = call_what_does_not_wait(self._steps, pending)
             except Finished:
                 return
@@ -185,7 +201,9 @@ class Exchange:
                 await pulled.aclose()
             except BaseException as error:
                 failed = failed or Raised(error)
-        await finish(self._steps, go_on(failed), self._threads)
+        with contextlib.suppress(Finished):
+            pending = go_on(failed)
+            await finish(self._steps, pending, self._threads)
 
 
 def _is_filtered(record: Request) -> bool:

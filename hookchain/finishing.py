@@ -99,6 +99,11 @@ BrokenOff: TypeAlias = tuple[Any, Any]
 """Who broke a stretch off, and what it answered."""
 
 
+def blocks_at_end(req: Request) -> bool:
+    """Tell whether what runs as one stretch at the end of a request has to be kept off an event loop."""
+    return req.chain.access_log is not None or ending_of(req).blocking
+
+
 def finish_at_once(req: Request) -> Steps[BaseException | None] | None:
     """Run LOG and CLEANUP as one stretch; returns what is left of ``finish``, or None where nothing is."""
     ending = req.selection.ending or ending_of(req)
