@@ -302,6 +302,9 @@ def content_outcome(req: Request, handler: Handler, answer: object) -> Outcome |
         if req.status != FIRST_STATUS:
             set_status(response, req)
         return Success(response)
+    if isinstance(answer, Response) and req.translate is None:  # likewise
+        req.decided_by = handler.name
+        return Success(answer)
     settled = handler, translated(req, answer)
     outcome = conclude(req, Phase.CONTENT, settled, with_body=True)
     if outcome is OK or outcome is DONE:
