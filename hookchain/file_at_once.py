@@ -68,7 +68,7 @@ def answer_at_once(
         said = file_headers(known, now, kind)
         # The status is this request's own. Whether the file may be read is asked too: else it is refused, not known.
         if failed_condition(asked, said.validators) == _NOT_MODIFIED and storage.is_readable(path):
-            return _made([], [*said.without_body], _NOT_MODIFIED) if said.can_be_sent else None
+            return _made(b"", [*said.without_body], _NOT_MODIFIED) if said.can_be_sent else None
     if known.st_size > BLOCK_SIZE and "Range" not in asked:
         return None
     descriptor, info = storage.open_descriptor(path)
@@ -101,9 +101,11 @@ def _read(
     if len(data) != stop - start:
         return None
     if pieces is None:
-        return _made([data], [*said.pairs], _OK)
-    return _made([data], of_piece(said.pairs, pieces[0], length), _PARTIAL)
+        return _made(data, [*said.pairs], _OK)
+    return _made(data, of_piece(said.pairs, pieces[0], length), _PARTIAL)
 
 
-def _made(body: list[bytes], pairs: list[tuple[str, str]], status: int) -> PlainResponse:
-    return PlainResponse(body, pairs, status_line(status), status)
+def _made(data: bytes, pairs: list[tuple[str, str]], status: int) -> PlainResponse:
+    made = PlainResponse([data], pairs, status_line(status), status, data)
+    made.is_settled = True
+    return made

@@ -134,6 +134,11 @@ def leave_plainly(first: Request, record: Request, ended: Success | Response) ->
     """
     if first is not record or type(ended) is not Success or not first.selection.output_filters.is_empty:
         return None
+    made = ended.response
+    if type(made) is PlainResponse and made.is_settled and made.is_new:
+        made.is_new = False
+        first.response, first.status = made, made.status_code
+        return made
     if not _is_nobodys_business(first) or _is_another_matter(ended.response):
         return None
     made = ended.response if type(ended.response) is PlainResponse else PlainResponse.copied(ended.response)

@@ -49,12 +49,14 @@ class PlainResponse(Response):
         pairs: the headers, in order; all of it is text, and no value holds a line end.
         whole: the body, where it is one piece of bytes behind which nothing has to be closed; else None.
         is_new: whether it is as it was made and has not left.
+        is_settled: whether status, headers and body are what is sent, and were found fit for it.
         is_seen: whether somebody has looked at the headers, so that ``pairs`` may no longer be all that they say.
     """
 
     headers: Any = _MadeHeaders()
     direct_passthrough = False
     is_seen = False
+    is_settled = False
 
     def __init__(  # pyright: ignore[reportMissingSuperCall]
         self,
@@ -101,7 +103,7 @@ class PlainResponse(Response):
         """Return it as a Response like any other, which outside code may make another class of."""
         full = Response.__new__(Response)
         vars(full).update(vars(self), headers=self.headers, direct_passthrough=self.direct_passthrough)
-        for name in ("pairs", "whole", "is_new", "is_seen"):
+        for name in ("pairs", "whole", "is_new", "is_seen", "is_settled"):
             vars(full).pop(name, None)
         return full
 

@@ -112,6 +112,8 @@ def _ended_by(req: Request, handler: Handler, answer: Any) -> Ended:
         return _no_route(req, answer)
     req.phase = handler.phase
     if handler.phase is _CONTENT:
+        if req.chain.files is not None and handler is req.chain.files.content:
+            return _file_outcome(req, handler, answer)
         return app_outcome(req, handler, answer) if handler is req.app else content_outcome(req, handler, answer)
     return conclude(req, handler.phase, (handler, answer))
 
@@ -331,7 +333,10 @@ def _fall_back(req: Request) -> Steps[Outcome | Success]:
 
 
 def _send_file(req: Request, handler: Handler) -> Steps[Outcome | Success]:
-    answer = yield handler, (req,)
+    return _file_outcome(req, handler, (yield handler, (req,)))
+
+
+def _file_outcome(req: Request, handler: Handler, answer: object) -> Outcome | Success:
     outcome = conclude(req, Phase.CONTENT, (handler, answer), with_body=True)
     if outcome == HTTPStatus.NOT_FOUND and req.selection.other_methods:
         return _nothing_there(req)

@@ -181,7 +181,10 @@ def _written_out(
 def _default(req: Request, phase: Phase) -> tuple[Handler, ...]:
     files = req.chain.files
     if phase is Phase.CONTENT:
-        app = _inner_app(req) if files is None else None
+        if files is not None:
+            # With an app behind, it is asked first whether there is a file.
+            return (files.content,) if req.app is None and req.place is not None else ()
+        app = _inner_app(req)
         return () if app is None else (app,)
     if files is None:
         return ()
