@@ -31,7 +31,7 @@ from .file_response import FileResponse
 from .guards import guards
 from .handlers import Handler
 from .phases import Phase
-from .plain_response import text_response
+from .plain_response import PlainResponse, text_response
 from .request import PLAIN_METHODS, Request
 from .responses import set_status
 from .results import DONE, FIRST_STATUS, OK, TEXT, Outcome, Raised, body_response
@@ -337,6 +337,9 @@ def _send_file(req: Request, handler: Handler) -> Steps[Outcome | Success]:
 
 
 def _file_outcome(req: Request, handler: Handler, answer: object) -> Outcome | Success:
+    if type(answer) is PlainResponse:  # made by the library itself, so that nothing has to be asked of it
+        req.decided_by = handler.name
+        return Success(answer)
     outcome = conclude(req, Phase.CONTENT, (handler, answer), with_body=True)
     if outcome == HTTPStatus.NOT_FOUND and req.selection.other_methods:
         return _nothing_there(req)
