@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import io
 import threading
 import time
 
@@ -12,7 +13,7 @@ import pytest
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
-from hookchain import OK, outgoing
+from hookchain import OK, AccessLog, outgoing
 from hookchain.phases import CYCLE_PHASES, Phase
 from tests.adapters.asgi_server import Server, connect, http_scope, request_message, serve, socket_scope
 from tests.asking import quiet
@@ -895,3 +896,45 @@ def test_a_token_may_be_reset_in_the_second_half_and_in_the_close_of_a_body(kind
     errors.clear()
     asyncio.run(Server(leaves_after=1).run(hooks.asgi(), http_scope()))
     assert errors == [None]
+
+
+# --- what is answered at once
+
+
+def at_once(*finishers, **options):
+    """Return a chain whose text needs no thread, with finishers that need none either."""
+    hooks = quiet(**options)
+    hooks.register("content", lambda req: "text", blocking=False)
+    for finisher in finishers:
+        hooks.register("log", finisher, blocking=False)
+    return hooks
+
+
+def test_a_client_that_is_gone_is_no_failure_where_nobody_waits_for_the_end():
+    async def run():
+        server = Server(raises_when_gone=True)
+        server.gone.set()
+        await server.run(at_once().asgi(), http_scope())
+        assert server.sent == []
+
+    asyncio.run(run())
+
+
+def test_what_is_answered_at_once_is_finished_at_once():
+    logged = []
+    assert serve(at_once(logged.append).asgi()).body == b"text"
+    assert [(req.status, req.bytes_sent, req.aborted) for req in logged] == [(200, 4, False)]
+
+
+def test_what_is_answered_at_once_has_its_line_in_the_access_log():
+    lines = io.StringIO()
+    assert serve(at_once(access_log=AccessLog("%s %b", to=lines)).asgi()).body == b"text"
+    assert lines.getvalue() == "200 4\n"
+
+
+def test_what_is_answered_at_once_and_cancelled_on_its_way_is_finished_once():
+    logged = []
+    server = Server(cancel_at=1)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(server.run(at_once(logged.append).asgi(), http_scope()))
+    assert [(type(req.exception), req.aborted) for req in logged] == [(asyncio.CancelledError, True)]
