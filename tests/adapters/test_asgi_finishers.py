@@ -938,3 +938,29 @@ def test_what_is_answered_at_once_and_cancelled_on_its_way_is_finished_once():
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(server.run(at_once(logged.append).asgi(), http_scope()))
     assert [(type(req.exception), req.aborted) for req in logged] == [(asyncio.CancelledError, True)]
+
+
+def test_a_text_that_is_awaited_is_sent_where_nobody_waits_for_the_end():
+    hooks = quiet()
+
+    @hooks.content
+    async def content(req):
+        await asyncio.sleep(0)
+        return "text"
+
+    assert serve(hooks.asgi()).body == b"text"
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_status_that_is_none_is_500_on_the_loop_too(is_async, error_log):
+    def content(req):
+        req.status = "odd"
+        return "text"
+
+    async def awaited(req):
+        return content(req)
+
+    hooks = quiet()
+    hooks.register("content", awaited if is_async else content, blocking=False)
+    assert serve(hooks.asgi()).status == 500
+    assert "TypeError" in error_log()
