@@ -10,19 +10,24 @@ from __future__ import annotations
 from .adelivery import AsyncDelivery, arespond
 from .body import RequestBody
 from .carrying import call_as_is, carry
-from .cycle import cycle
-from .delivery import Delivery
+from .cycle import answer_at_once, cycle
+from .delivery import Delivery, WholeDelivery, deliver
 from .dispatch import Steps
 from .dotted import import_dotted
 from .drivers import InCallersContext, InContext, adrive_to_end, drive, drive_to_end, thread_loop
 from .ending import in_background, wind_up
+from .environ_request import EnvironRequest
 from .exceptions import did_you_mean
+from .finishing import nothing_is_left
 from .framework import Framework
 from .guards import guard_again
 from .handlers import Handler
+from .leaving import PLAIN_STATUSES
 from .loops import running_loop
+from .made import made
 from .paths import decode, encode
 from .records import current
+from .responses import said_of_body
 from .results import Outcome, Raised
 from .runs import Function, Step
 from .threads import Threads
@@ -31,9 +36,11 @@ from .wsgi import KEEPS_CONTEXTS, KEY, AppCall, WSGIChain, app_environ
 __all__ = [
     "KEEPS_CONTEXTS",
     "KEY",
+    "PLAIN_STATUSES",
     "AppCall",
     "AsyncDelivery",
     "Delivery",
+    "EnvironRequest",
     "Framework",
     "Function",
     "Handler",
@@ -46,7 +53,9 @@ __all__ = [
     "Steps",
     "Threads",
     "WSGIChain",
+    "WholeDelivery",
     "adrive_to_end",
+    "answer_at_once",
     "app_environ",
     "arespond",
     "call_as_is",
@@ -54,6 +63,7 @@ __all__ = [
     "current",
     "cycle",
     "decode",
+    "deliver",
     "did_you_mean",
     "drive",
     "drive_to_end",
@@ -61,7 +71,10 @@ __all__ = [
     "guard_again",
     "import_dotted",
     "in_background",
+    "made",
+    "nothing_is_left",
     "running_loop",
+    "said_of_body",
     "thread_loop",
     "wind_up",
 ]

@@ -21,7 +21,7 @@ from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
 from .finishing import blocks_at_end, finish, finish_at_once, last_record
 from .framework import Framework
-from .leaving import CLOSE, complete, give_up, leave, leave_as_text, leave_at_once, leave_plainly
+from .leaving import CLOSE, complete, give_up, is_sent_by_framework, leave, leave_as_text, leave_at_once, leave_plainly
 from .loops import is_cancellation
 from .plain_response import sent_text
 from .process import NOT_BEGUN, Begun, Ended, behind, content, first_stretch, look_up, process, status_of_content
@@ -56,14 +56,15 @@ MOST_SUBREQUESTS = 10
 """Subrequests inside one another that one request may make (httpd's LimitInternalRecursion)."""
 
 
-def answer_at_once(req: Request) -> Response | Steps[None]:
+def answer_at_once(req: Request) -> Any:
     """Answer a request by what it begins with, where that is all there is to do.
 
     Args:
         req: its ``chain`` and ``selection`` are set. This is called where sync handlers are.
 
     Returns:
-        The response, behind which ``end_at_once`` comes; or the steps of the rest of the cycle, for a driver.
+        The response, or what the framework of the request sends in place of one, behind which ``end_at_once`` comes;
+        or the steps of the rest of the cycle, for a driver.
     """
     answer = say_at_once(req)
     return sent_text(answer) if isinstance(answer, bytes) else answer
@@ -107,6 +108,9 @@ def _say_on_loop(req: Request, stretch: Stretch, settled: Any) -> Said:
 
 
 def _say(req: Request, stretch: Stretch, settled: Any) -> Said:
+    if req.framework is not None and is_sent_by_framework(req, req.framework, settled):
+        answer: Said = settled[1]
+        return answer
     text = None if settled is None else leave_as_text(req, *settled)
     return _leave_at_once(req, behind(req, stretch, settled)) if text is None else text
 

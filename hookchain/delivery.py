@@ -18,7 +18,7 @@ from .responses import complete_length, own_copy
 from .results import Raised
 
 
-def deliver(req: Request, caller: InContext, answer: Response | Steps[None] | None = None) -> Delivery:
+def deliver(req: Request, caller: InContext, answer: Any = None) -> Delivery:
     """Process a request up to the point where its response is to be sent.
 
     Args:

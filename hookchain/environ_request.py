@@ -23,7 +23,13 @@ _paths = RememberedPaths()
 
 
 class EnvironRequest(Request):
-    """A request that reads its environ when it is asked; the environ is not changed."""
+    """A request that reads its environ when it is asked; the environ is not changed.
+
+    Attributes:
+        path_key: where the environ has the path as the server gave it.
+    """
+
+    path_key = "PATH_INFO"
 
     scheme = made(lambda req: req.environ.get("wsgi.url_scheme", "http"))
     server = made(lambda req: _server_of(req.environ))
@@ -34,7 +40,7 @@ class EnvironRequest(Request):
     protocol = made(lambda req: req.environ.get("SERVER_PROTOCOL", "HTTP/1.1"))
     raw_uri = made(lambda req: req.environ.get("REQUEST_URI") or req.environ.get("RAW_URI"))
     start_time = made(lambda req: time.time() - (time.perf_counter() - req.started))
-    _asked_path = made(lambda req: text(req.environ.get("PATH_INFO", "")))
+    _asked_path = made(lambda req: text(req.environ.get(req.path_key, "")))
     _make_body = made(lambda req: functools.partial(_body_of, req.environ))
 
     def __init__(self, environ: WSGIEnvironment) -> None:  # pyright: ignore[reportMissingSuperCall]
@@ -49,12 +55,13 @@ class EnvironRequest(Request):
         self.framework = self.trace = self.content_type_out = self.content_encoding_out = None
         self.is_altered = self.is_touched = False
         self.has_body = environ.get("CONTENT_LENGTH", "") not in _NO_BODY or "HTTP_TRANSFER_ENCODING" in environ
-        path = _paths.known.get(environ.get("PATH_INFO", ""))
+        raw = environ.get(self.path_key, "")
+        path = _paths.known.get(raw)
         if path is not None and method in PLAIN_METHODS:
             self.canonical_path = path
             self.is_plain = True
         else:
-            self._take_what_is_new(environ.get("PATH_INFO", ""))
+            self._take_what_is_new(raw)
 
     def _take_what_is_new(self, raw: str) -> None:
         self.method = self.unparsed_method.upper()

@@ -28,6 +28,11 @@ class Framework(Protocol):
         """Whether ``enter``, ``finalise`` and ``exit`` have to be kept off an event loop."""
         ...
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether ``enter`` is called; else the request finds the route itself when asked, once it ``is_mapped``."""
+        ...
+
     def enter(self, req: Request) -> None:
         """Find the route, set ``endpoint``, ``path_params`` and ``native``, and make the framework's contexts.
 
@@ -47,6 +52,18 @@ class Framework(Protocol):
         Returns:
             What is sent in place of the plain page, with the status that it has; None where nobody handles the error.
             What is raised goes to the server where ``raises`` says so; else it is logged, and the plain page is sent.
+        """
+        ...
+
+    def sends(self, req: Request, answer: object) -> bool:
+        """Tell whether the framework sends an answer of the app's as it is, without ``finalise`` and ``exit``.
+
+        Args:
+            req: a request about whose answer nobody but the framework is to be asked.
+            answer: what the app answered; not a ``Response``, as one of those is made ready to be sent.
+
+        Returns:
+            Whether it does, and the answer has all that the library gives a response; ``status`` is set then.
         """
         ...
 

@@ -44,6 +44,10 @@ _UNAUTHORIZED = 401
 _TO_BE_LOOKED_AT = frozenset({204, 205, 304, _UNAUTHORIZED})
 """The statuses that never have a body, and the one that goes with a challenge."""
 
+PLAIN_STATUSES = frozenset(range(FIRST_STATUS, 1000)) - _TO_BE_LOOKED_AT
+
+_OURS = (Response, Raised)
+
 CLOSE = Function(Response.close)
 """Closes a response that is not sent after all."""
 
@@ -147,7 +151,7 @@ def leave_plainly(first: Request, record: Request, ended: Success | Response) ->
 
 def _sent_plainly(first: Request, made: PlainResponse, *, needs_type: bool) -> Response | None:
     status = made.sent_status
-    if status < FIRST_STATUS or status in _TO_BE_LOOKED_AT:
+    if status not in PLAIN_STATUSES:
         return None
     if needs_type and made.whole is not None:
         finalise_text(made)
@@ -156,6 +160,19 @@ def _sent_plainly(first: Request, made: PlainResponse, *, needs_type: bool) -> R
     made.is_new = False
     first.response, first.status = made, status
     return made
+
+
+def is_sent_by_framework(req: Request, framework: Framework, settled: Any) -> bool:
+    """Tell whether what ended a stretch is the app's answer, which its framework sends and nobody has a say in."""
+    app = req.app
+    if app is None or settled is None or settled[0] is not app or isinstance(settled[1], _OURS):
+        return False
+    if req.late_refusal is not None or not req.selection.output_filters.is_empty:
+        return False
+    if not (_has_no_say(req) and framework.sends(req, settled[1])):
+        return False
+    req.decided_by = app.name
+    return True
 
 
 def _is_another_matter(response: Response) -> bool:
@@ -168,9 +185,12 @@ def _is_another_matter(response: Response) -> bool:
 
 def _is_nobodys_business(first: Request) -> bool:
     """Tell whether handlers and a framework have no say in what a request is answered with."""
+    return _has_no_say(first) and (first.framework is None or first.framework.has_finalised(first))
+
+
+def _has_no_say(first: Request) -> bool:
     return (
         first.method != "HEAD"
-        and (first.framework is None or first.framework.has_finalised(first))
         and first.content_type_out is first.content_encoding_out is None
         and not (first.is_touched and ("headers_out" in first.__dict__ or "err_headers_out" in first.__dict__))
     )

@@ -246,7 +246,8 @@ def _trace(req: Request) -> Ended:
 
 
 def _enter(req: Request) -> Steps[Ended]:
-    if req.framework is None:
+    req.is_mapped = True
+    if req.framework is None or not req.framework.looks_ahead:
         return None
     answer = yield ENTER[req.framework.blocking], (req,)
     return _no_route(req, answer) if isinstance(answer, Raised) else None

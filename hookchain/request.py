@@ -98,7 +98,8 @@ class Request(SansIORequest):
         is_plain: whether nothing about method, path or kind has to be asked before the phases.
         app: what stands behind the chain, as a handler, or None.
         place: what stands around the chain; two requests with one place have the same app and framework, or neither.
-        is_touched: whether something was made that the app, the way out or the end has to look at.
+        is_mapped: whether the path is settled, so that the framework's route can be asked for.
+        is_touched: whether something was made that the way out, the end, or the app has to look at.
         bridge: waits in a worker thread for what runs on the event loop; set by adapters.
         translate: turns a framework's own answers and exceptions into those that chains know; set by adapters.
         late_refusal: who refused the request after it had been handed to the app, and with what; else None.
@@ -159,6 +160,7 @@ class Request(SansIORequest):
     has_body: bool = False
     is_plain: bool = False
     is_touched: bool = False
+    is_mapped: bool = False
     guard_passed: bool = False
     is_altered: bool = False
     called_already: Phase | None = None

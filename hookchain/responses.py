@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -188,14 +188,12 @@ def finalise_plain(made: PlainResponse, *, needs_type: bool) -> bool:
     Returns:
         False where more is to be done than to add length and type; nothing is changed then.
     """
-    said = _said_of_body(made.pairs)
+    made.measure()
+    length = complete_length(made) if made.whole is None else len(made.whole)
+    said = said_of_body(made.pairs, length)
     if said is None:
         return False
     length_said, has_type = said
-    made.measure()
-    length = complete_length(made) if made.whole is None else len(made.whole)
-    if length is not None and length_said not in {None, str(length)}:
-        return False
     if length is not None and length_said is None:
         made.pairs.append(("Content-Length", str(length)))
     if needs_type and not has_type:
@@ -203,9 +201,17 @@ def finalise_plain(made: PlainResponse, *, needs_type: bool) -> bool:
     return True
 
 
-def _said_of_body(pairs: list[tuple[str, str]]) -> tuple[str | None, bool] | None:
-    """Return the length that headers say, and whether they say a type; None where they have to be looked at closer."""
-    length: str | None = None
+def said_of_body(pairs: Iterable[tuple[str, str]], length: int | None) -> tuple[str | None, bool] | None:
+    """Look whether headers may be sent as they are, but for a length and a type.
+
+    Args:
+        pairs: the headers.
+        length: the length of the body, or None where it is not known.
+
+    Returns:
+        The length that they say, and whether they say a type; None where they have to be looked at closer.
+    """
+    said_length: str | None = None
     has_type = False
     for name, value in pairs:
         if not (value.isascii() and value.isprintable()):
@@ -214,11 +220,13 @@ def _said_of_body(pairs: list[tuple[str, str]]) -> tuple[str | None, bool] | Non
             has_type = True
         elif name not in _ORDINARY:
             said = name.lower()
-            if said == "content-length" and length is None:
-                length = value
+            if said == "content-length" and said_length is None:
+                said_length = value
             elif said in _TO_BE_LOOKED_AT or not _TOKEN.match(name):
                 return None
-    return length, has_type
+    if said_length is not None and length is not None and said_length != str(length):
+        return None
+    return said_length, has_type
 
 
 def merge_headers(response: Response, headers: Headers) -> None:

@@ -15,6 +15,7 @@ from .phases import Phase, Policy
 from .straight import OnOk, Part, caller_of
 
 if TYPE_CHECKING:
+    from .framework import Framework
     from .plan import Selection
     from .request import Request
 
@@ -114,10 +115,15 @@ def _parts_of_all(req: Request, checks: Checks) -> Iterator[list[Part] | None]:
     may_have_changed = req.selection.uses_hosts
     for phase in PHASES:
         if phase is None:
-            yield [] if req.framework is None else [Part(handlers=(ENTER[req.framework.blocking],))]
+            yield list(_entry(req.framework))
             continue
         may_have_changed = may_have_changed or not req.selection.runs[phase].is_empty
         yield _parts(req, phase, checks.get(phase) if may_have_changed else None)
+
+
+def _entry(framework: Framework | None) -> Iterator[Part]:
+    if framework is not None:
+        yield Part((("is_mapped", True),), (ENTER[framework.blocking],) if framework.looks_ahead else ())
 
 
 def _route(req: Request, parts: Sequence[list[Part] | None]) -> Route:

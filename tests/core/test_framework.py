@@ -21,7 +21,7 @@ class Recorded:
     def __init__(self, **replaced):
         self.seen = []
         self.raises = False
-        self.blocking = True
+        self.blocking = self.looks_ahead = True
         self.__dict__.update(replaced)
 
     def enter(self, req):
@@ -31,6 +31,9 @@ class Recorded:
 
     def error_page(self, req, error, page):
         self.seen.append(f"error {type(error).__name__} {page.status_code}")
+
+    def sends(self, req, answer):
+        return False
 
     def has_finalised(self, req):
         return False

@@ -14,6 +14,8 @@ from django.http.response import HttpResponseBase, ResponseHeaders
 from werkzeug import exceptions
 from werkzeug.wrappers import Response
 
+from hookchain.adapting import PLAIN_STATUSES, said_of_body
+
 _EXCEPTIONS: tuple[tuple[type[Exception], type[exceptions.HTTPException]], ...] = (
     (Http404, exceptions.NotFound),
     (PermissionDenied, exceptions.Forbidden),
@@ -103,6 +105,24 @@ def from_django(made: Any) -> DjangosResponse:
     return response
 
 
+def is_whole(made: object) -> bool:
+    """Tell whether Django has made a response that is there as a whole."""
+    return type(made) is HttpResponse or (isinstance(made, HttpResponse) and getattr(made, "is_rendered", True))
+
+
+def completed(made: HttpResponse) -> bool:
+    """Give a response its length, where there is no more to be done to it; tells whether it is ready to be sent."""
+    kept = made.__dict__
+    if made.status_code not in PLAIN_STATUSES or kept["_resource_closers"] or made.cookies or kept["_reason_phrase"]:
+        return False
+    length = len(made.content)
+    store = kept["headers"]._store
+    said = said_of_body(store.values(), length)
+    if said is not None and said[0] is None:
+        store["content-length"] = ("Content-Length", str(length))
+    return said is not None
+
+
 def to_django(response: Response, stream: Any) -> HttpResponseBase:
     """Return a response as one of Django's; the one that Django made, where it did.
 
@@ -118,11 +138,11 @@ def to_django(response: Response, stream: Any) -> HttpResponseBase:
     sent: Any
     if isinstance(body, list | tuple):
         content = b"".join(chunk.encode() if isinstance(chunk, str) else chunk for chunk in body)
-        sent = HttpResponse() if made is None or made.streaming else _copy(made)
+        sent = HttpResponse() if made is None or made.streaming else copy(made)
         if made is None or sent.content != content:
             sent.content = content
     else:
-        sent = _copy(made) if made is not None and made.streaming else StreamingHttpResponse()
+        sent = copy(made) if made is not None and made.streaming else StreamingHttpResponse()
         sent.streaming_content = stream
     sent.status_code = response.status_code
     phrase = response.status.partition(" ")[2]
@@ -132,7 +152,8 @@ def to_django(response: Response, stream: Any) -> HttpResponseBase:
     return cast("HttpResponseBase", sent)
 
 
-def _copy(made: HttpResponseBase) -> Any:
+def copy(made: HttpResponseBase) -> Any:
+    """Return a copy of a response that has nothing to be closed, as a view may answer with the same one again."""
     sent = object.__new__(type(made))
     sent.__dict__.update(made.__dict__, _resource_closers=[])
     return sent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from asgiref import sync
 from django.core.exceptions import ImproperlyConfigured
@@ -21,21 +21,27 @@ from hookchain.adapting import (
     InContext,
     Outcome,
     Steps,
+    WholeDelivery,
     adrive_to_end,
+    answer_at_once,
     arespond,
     current,
     cycle,
+    deliver,
     drive,
     drive_to_end,
     guard_again,
-    thread_loop,
+    nothing_is_left,
 )
 
-from .answers import from_django, to_django, translate
-from .driving import InServersContext, Inside, SensitiveThreads, ServedBody
+from .answers import copy, from_django, is_whole, to_django
+from .driving import HeldBody, InServersContext, Inside, SensitiveThreads, ServedBody
 from .record import KEY, Record, prepare, record_of
 from .settings import load_chain, place_findings
-from .surroundings import Surroundings, taken_failure
+from .surroundings import Surroundings, has_failed, keep_page, taken_failure
+from .wsgi_record import WSGIRecord
+
+_Body: TypeAlias = Delivery | ServedBody | WholeDelivery
 
 # Python 3.12's own functions do not know what Django marks under 3.11.
 _asgiref: Any = sync
@@ -64,39 +70,43 @@ class HookChainMiddleware:
         self.get_response = get_response
         self.is_async: bool = _asgiref.iscoroutinefunction(get_response)
         self._app = Handler(self._aask if self.is_async else self._ask, Phase.CONTENT, name="app django")
+        self._surroundings = Surroundings()
         self.process_view: Any = self._aprocess_view if self.is_async else self._process_view
         if self.is_async:
             _asgiref.markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Process a request."""
-        req = record_of(request)
-        req.app, req.framework, req.translate = self._app, Surroundings(), translate
+        is_wsgi = not hasattr(request, "scope")
+        req = WSGIRecord(request) if is_wsgi else record_of(request)
+        req.app, req.framework, req.place = self._app, self._surroundings, self
         self.chain.begin(req)
-        return self._arespond(req) if self.is_async else self._respond(req)
+        if self.is_async:
+            return self._arespond(req)
+        return self._respond(req) if is_wsgi else self._respond_on_server(req)
 
     # --- the request through the chain
 
     def _respond(self, req: Record) -> HttpResponseBase:
         context = contextvars.copy_context()
+        answer = context.run(answer_at_once, req)
+        if not isinstance(answer, HttpResponse):
+            body = deliver(req, InContext(context, uses_loop=True), answer)
+            return _handed_over(req, body.response, body)
+        if nothing_is_left(req):
+            return answer
+        whole = WholeDelivery(req, answer.content, context)
+        return _closing(req, copy(answer), whole, whole)
+
+    def _respond_on_server(self, req: Record) -> HttpResponseBase:
+        context = req.context = contextvars.copy_context()
         context.run(current.set, req)
+        req.threads, req.bridge = SensitiveThreads(context), _bridge
         steps = cycle(req)
-        if hasattr(req.native, "scope"):
-            req.threads, req.context, req.bridge = SensitiveThreads(context), context, _bridge
-            response = drive(steps, None, InServersContext(context))
-            body: Delivery | ServedBody = ServedBody(req, response, steps, req.threads, context)
-        else:
-            req.bridge = lambda coroutine: thread_loop.run(coroutine, contextvars.copy_context())
-            caller = InContext(context, uses_loop=True)
-            response = drive(steps, None, caller)
-            body = Delivery(req, response, steps, caller)
-        try:
-            sent = _handed_over(req, response, body)
-        except BaseException as error:
-            body.fail(error)
-            raise
-        if isinstance(body, ServedBody):
-            body.end_when_dropped()  # in a thread, nothing else tells that a client has left
+        response = drive(steps, None, InServersContext(context))
+        body = ServedBody(req, response, steps, req.threads, context)
+        sent = _handed_over(req, response, body)
+        body.end_when_dropped()  # in a thread, nothing else tells that a client has left
         return sent
 
     async def _arespond(self, req: Record) -> HttpResponseBase:
@@ -108,17 +118,17 @@ class HookChainMiddleware:
         body = ServedBody(req, response, steps, req.threads, context)
         body.close_with(cast("asyncio.Task[Any]", asyncio.current_task()))
         try:
-            return _handed_over(req, response, body)
+            return _sent(req, response, body)
         except BaseException as error:
             await body.afail(error)
             raise
 
     # --- the view
 
-    def _ask(self, record: Record) -> Response:
+    def _ask(self, record: Record) -> Response | HttpResponseBase:
         return _answer(record, self.get_response(prepare(record)))
 
-    async def _aask(self, record: Record) -> Response:
+    async def _aask(self, record: Record) -> Response | HttpResponseBase:
         return _answer(record, await self.get_response(prepare(record)))
 
     def _process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
@@ -149,12 +159,14 @@ def _another_route(request: HttpRequest) -> Steps[Outcome | None] | None:
     record: Record = request.META[KEY]
     match = request.resolver_match
     endpoint = None if match is None else match.view_name
-    if endpoint == record.endpoint and request.path_info == record.path:
+    if record.leads_to(request.path_info, endpoint):
         return None
     return guard_again(record, request.path_info, endpoint)
 
 
-def _answer(record: Record, made: HttpResponseBase) -> Response:
+def _answer(record: Record, made: HttpResponseBase) -> Response | HttpResponseBase:
+    if made.status_code < 400 and is_whole(made) and not has_failed(record.native):  # noqa: PLR2004
+        return made  # about which nobody may have to be asked
     failure = taken_failure(record.native)
     response = from_django(made)
     if failure is None or response.status_code < 400:  # noqa: PLR2004 - nobody has dealt with it
@@ -162,13 +174,25 @@ def _answer(record: Record, made: HttpResponseBase) -> Response:
     if isinstance(failure, RequestEntityTooLarge):
         response.close()
     else:
-        cast("Surroundings", record.framework).page = response
+        keep_page(record.native, response)
     raise failure
 
 
 def _handed_over(req: Record, response: Response, body: Delivery | ServedBody) -> HttpResponseBase:
+    try:
+        return _sent(req, response, body)
+    except BaseException as error:
+        body.fail(error)
+        raise
+
+
+def _sent(req: Record, response: Response, body: Delivery | ServedBody) -> HttpResponseBase:
     held = body.held() if isinstance(body, ServedBody) else body
-    sent = to_django(response, held)
+    return _closing(req, to_django(response, held), body, held)
+
+
+def _closing(req: Record, sent: Any, body: _Body, held: _Body | HeldBody) -> HttpResponseBase:
+    """Finish the request when Django closes its response, or the request itself."""
     sent.__dict__["_resource_closers"].append(held.close)
     close = req.native.close
 
@@ -178,4 +202,4 @@ def _handed_over(req: Record, response: Response, body: Delivery | ServedBody) -
 
     # A middleware before the chain may send another response in place of this one.
     req.native.close = close_all
-    return sent
+    return cast("HttpResponseBase", sent)

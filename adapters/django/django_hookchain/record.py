@@ -8,13 +8,22 @@ from urllib.parse import unquote_to_bytes
 
 from django.apps import apps
 from django.http import HttpRequest
+from django.urls import Resolver404, resolve
 from django.utils.functional import LazyObject, empty
-from werkzeug.datastructures import EnvironHeaders, Headers
+from werkzeug.datastructures import Headers
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from hookchain import Phase, Request
-from hookchain.adapting import Function, RequestBody, Step, Threads, decode, encode
+from hookchain.adapting import (
+    Function,
+    RequestBody,
+    Step,
+    Threads,
+    decode,
+    encode,
+)
 
+from .answers import translate
 from .auth import aremote_user, remote_user, uses_remote_users
 
 if TYPE_CHECKING:
@@ -25,6 +34,8 @@ KEY = "hookchain.request"
 
 RAW_PATH = "hookchain.path_info"
 """Where the path is kept as the server gave it, as Django changes what it can't decode."""
+
+_UNASKED = object()
 
 _REPLACED = "\ufffd"
 
@@ -49,6 +60,31 @@ class Record(Request):
     is_async: bool = False
     threads: Threads | None = None
     context: Context | None = None
+
+    translate = staticmethod(translate)
+    _route: Any = _UNASKED
+
+    # --- the route
+
+    @property
+    def endpoint(self) -> Any:
+        """The name of the route; looked for when it is asked for, once the path is settled."""
+        if self._route is not _UNASKED:
+            return self._route
+        if not self.is_mapped:
+            return None
+        self._route = endpoint_of(self.canonical_path, getattr(self.native, "urlconf", None))
+        return self._route
+
+    @endpoint.setter
+    def endpoint(self, endpoint: Any) -> None:
+        self._route = endpoint
+
+    def leads_to(self, path: str, endpoint: Any) -> bool:
+        """Tell whether a path and a route are those that handlers, if they asked, have been told."""
+        if self._route is _UNASKED:
+            self._route = endpoint
+        return bool(endpoint == self._route and path == self.canonical_path)
 
     # --- the user
 
@@ -81,6 +117,11 @@ class Record(Request):
         return user
 
     @property
+    def is_as_sent(self) -> bool:
+        """Whether the view may see Django's request as it is."""
+        return False
+
+    @property
     def pending_user(self) -> Step | None:
         """A step that asks Django who the user is, where a name is all that is known or nobody has asked yet."""
         user = self.__dict__.get("_user")
@@ -98,6 +139,14 @@ class Record(Request):
         if "_user" in other.__dict__:
             self.__dict__["_user"] = other.__dict__["_user"]
         self.auth_type = other.auth_type
+
+
+def endpoint_of(path: str, urlconf: Any = None) -> str | None:
+    """Return the name of the route of a path; None where there is no route."""
+    try:
+        return resolve(path, urlconf).view_name
+    except Resolver404:
+        return None
 
 
 def _is_open(user: Any) -> bool:
@@ -137,42 +186,33 @@ async def _afind_login(record: Record) -> None:
 
 
 def record_of(native: Any) -> Record:
-    """Make a record of a request of Django's, WSGI or ASGI."""
-    meta, scope = native.META, getattr(native, "scope", None)
+    """Make a record of a request of Django's under ASGI."""
+    meta, scope = native.META, native.scope
     root = meta.get("SCRIPT_NAME", "")
     record = Record(
-        meta["REQUEST_METHOD"] if scope is None else scope["method"],
+        scope["method"],
         native.scheme,
-        _server_of(meta),
+        server_of(meta),
         root,
-        _wsgi_path(native) if scope is None else _asgi_path(scope, root.rstrip("/")),
-        _query_of(meta, scope),
-        EnvironHeaders(meta) if scope is None else _headers_of(scope),
+        _path_of(scope, root.rstrip("/")),
+        _query_of(scope),
+        _headers_of(scope),
         meta.get("REMOTE_ADDR"),
-        make_body=lambda: _body_of(native),
+        make_body=lambda: body_of(native),
     )
     record.native = native
     record.has_body = meta.get("CONTENT_LENGTH", "0") not in {"", "0"} or "HTTP_TRANSFER_ENCODING" in meta
-    if scope is None:
-        record.environ = meta
-        record.protocol = meta.get("SERVER_PROTOCOL", "HTTP/1.1")
-        record.raw_uri = meta.get("REQUEST_URI") or meta.get("RAW_URI")
-    else:
-        _take_scope(record, scope)
+    _take_scope(record, scope)
     return record
 
 
-def _server_of(meta: Any) -> tuple[str, int | None] | None:
+def server_of(meta: Any) -> tuple[str, int | None] | None:
+    """Return host and port of the server."""
     name, port = meta.get("SERVER_NAME"), meta.get("SERVER_PORT", "")
     return None if name is None else (name, int(port) if port.isdecimal() else None)
 
 
-def _wsgi_path(native: Any) -> str:
-    raw: str | None = native.META.get(RAW_PATH)
-    return decode(raw.encode("latin-1")) if raw is not None else str(native.path_info)
-
-
-def _asgi_path(scope: Any, root: str) -> str:
+def _path_of(scope: Any, root: str) -> str:
     path, raw = scope["path"], scope.get("raw_path")
     if _REPLACED in path and raw:
         # The server does not tell bytes that are no UTF-8 from the character that stands for them.
@@ -180,9 +220,7 @@ def _asgi_path(scope: Any, root: str) -> str:
     return str(path[len(root) :] if path == root or path.startswith(root + "/") else path)
 
 
-def _query_of(meta: Any, scope: Any) -> bytes:
-    if scope is None:
-        return bytes(meta.get("QUERY_STRING", "").encode("latin-1"))
+def _query_of(scope: Any) -> bytes:
     query = scope.get("query_string", b"")
     return query if isinstance(query, bytes) else str(query).encode()
 
@@ -203,7 +241,8 @@ def _take_scope(record: Record, scope: Any) -> None:
     record.has_body = record.has_body or ("Content-Length" not in record.headers and not version.startswith("1"))
 
 
-def _body_of(native: Any) -> RequestBody:
+def body_of(native: Any) -> RequestBody:
+    """Return the body of a request of Django's, which somebody before the chain may have read."""
     if native._read_started:
         return RequestBody(BytesIO(native.body))
     if hasattr(native, "scope"):
@@ -217,11 +256,20 @@ def _body_of(native: Any) -> RequestBody:
 def prepare(record: Record) -> HttpRequest:
     """Show the view the request as the sections saw it: the one path, the user, the body from its first byte on."""
     native, meta = record.native, record.native.META
+    if record.is_as_sent:
+        meta[KEY] = record
+    else:
+        _write(record, native, meta)
+    return native  # type: ignore[no-any-return]
+
+
+def _write(record: Record, native: Any, meta: Any) -> None:
+    _ = record.unparsed_uri  # as it came in
     native.path_info = meta["PATH_INFO"] = record.path
     native.path = record.root_path + record.path
     query = meta["QUERY_STRING"] = record.query_string.decode("ascii")
     native.__dict__.pop("GET", None)
-    target = encode(native.path) + ("?" + query if query else "")
+    target = target_of(native.path, query)
     meta.update({key: target for key in ("REQUEST_URI", "RAW_URI") if key in meta}, **record.env)
     meta[KEY] = record
     if hasattr(native, "scope"):
@@ -233,7 +281,11 @@ def prepare(record: Record) -> HttpRequest:
         _show_user(record)
     if record.has_body and not native._read_started:
         native._stream = record.body.replay()
-    return native  # type: ignore[no-any-return]
+
+
+def target_of(path: str, query: str) -> str:
+    """Return the request target of a path and a query."""
+    return f"{encode(path)}?{query}" if query else encode(path)
 
 
 def _show_user(record: Record) -> None:

@@ -9,29 +9,26 @@ from django.conf import settings
 from django.core.handlers.exception import response_for_exception
 from django.core.signals import got_request_exception, request_started
 from django.dispatch import receiver
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import Resolver404, get_resolver, resolve
+from django.urls import get_resolver
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from hookchain import Request
 
-from .answers import from_django
+from .answers import completed, from_django
 from .record import RAW_PATH
 
 _PAGES = frozenset({400, 403, 404, 500})
 _FAILURE = "hookchain.failure"
+_PAGE = "hookchain.page"
 
 
 class Surroundings:
-    """What Django does for a request while it goes through the phases: its route, and its error handlers."""
+    """What Django does for a request while it goes through the phases: its error handlers. All requests share one."""
 
-    blocking = False
-
-    def __init__(self) -> None:
-        """Nothing has failed."""
-        self.page: Response | None = None
+    blocking = looks_ahead = False
 
     @property
     def raises(self) -> bool:
@@ -39,20 +36,27 @@ class Surroundings:
         return bool(settings.DEBUG_PROPAGATE_EXCEPTIONS)
 
     def enter(self, req: Request) -> None:
-        """Find the route that the path has before any middleware behind the chain changes it."""
-        req.endpoint = endpoint_of(req.path, getattr(req.native, "urlconf", None))
+        """Leave it to the record to find the route, should anybody ask."""
 
     def error_page(self, req: Request, error: Exception, page: Response) -> Response | None:
         """Let Django's handler400 to handler500 answer, and with DEBUG its page for an exception."""
         del page
         if not isinstance(error, HTTPException):
-            made, self.page = self.page, None
+            made: Response | None = req.native.META.pop(_PAGE, None)
             return made or from_django(_page_of(req.native, error))
         if error.code not in _PAGES:
             return None
         handler = get_resolver(getattr(req.native, "urlconf", None)).resolve_error_handler(error.code)
         arguments = {} if error.code == 500 else {"exception": error.__cause__ or error}  # noqa: PLR2004
         return from_django(handler(req.native, **arguments))
+
+    def sends(self, req: Any, answer: object) -> bool:
+        """Let pass what Django has made as a whole, with its length."""
+        if not (isinstance(answer, HttpResponse) and completed(answer)):
+            return False
+        req.passed = answer
+        req.status = answer.status_code
+        return True
 
     def has_finalised(self, req: Request) -> bool:
         """Say no: what leaves has to be made Django's again."""
@@ -68,14 +72,6 @@ class Surroundings:
         """Leave everything as it is."""
 
 
-def endpoint_of(path: str, urlconf: Any = None) -> str | None:
-    """Return the name of the route of a path; None where there is no route."""
-    try:
-        return resolve(path, urlconf).view_name
-    except Resolver404:
-        return None
-
-
 def _raise(error: Exception) -> NoReturn:
     raise error
 
@@ -85,6 +81,16 @@ def _page_of(native: HttpRequest, error: Exception) -> HttpResponseBase:
         _raise(error)
     except Exception as raised:  # noqa: BLE001 - Django asks sys.exc_info()
         return response_for_exception(native, raised)
+
+
+def keep_page(native: HttpRequest, page: Response) -> None:
+    """Keep the page that Django has made of a failure, for when it is asked for one."""
+    native.META[_PAGE] = page
+
+
+def has_failed(native: HttpRequest) -> bool:
+    """Tell whether the view, or what stands before it, raised what ``taken_failure`` returns."""
+    return _FAILURE in native.META
 
 
 def taken_failure(native: HttpRequest) -> BaseException | None:

@@ -26,7 +26,7 @@ class InFlask:
     context of its own, and only where its content is asked for.
     """
 
-    blocking = True
+    blocking = looks_ahead = True
 
     def __init__(
         self, app: Flask, new_context: Callable[[WSGIEnvironment], RequestContext], *, is_flask_alone: bool
@@ -99,6 +99,11 @@ class InFlask:
             raise error  # noqa: TRY301 - Flask looks at what is being handled
         except Exception as raised:  # noqa: BLE001 - Flask raises it again, where it has no handler for it
             return self.app.handle_user_exception(raised)
+
+    def sends(self, req: Request, answer: object) -> bool:
+        """Say no: what Flask answers is a Response."""
+        del req, answer
+        return False
 
     def has_finalised(self, req: Request) -> bool:
         """Tell whether Flask itself has answered."""

@@ -117,6 +117,7 @@ def test_a_response_that_django_can_not_take_is_logged_once(ask, monkeypatch):
 
     monkeypatch.setattr(middleware, "to_django", refuse)
     hooks, seen = quiet(), []
+    hooks.content(lambda req: "hello")
     hooks.log(lambda req: seen.append(type(req.exception).__name__))
     assert ask(hooks, "/").text == "the project's 500"
     assert seen == ["LookupError"]

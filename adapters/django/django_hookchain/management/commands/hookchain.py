@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_hookchain.audit import site_name, surface_of
+from django_hookchain.record import endpoint_of
 from django_hookchain.settings import Finding, findings, load_chain
-from django_hookchain.surroundings import endpoint_of
 from hookchain import HookChainError
 from hookchain.audit import audit
 

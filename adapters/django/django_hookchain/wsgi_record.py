@@ -1,0 +1,95 @@
+"""WSGIRecord: a record of Django's request under WSGI, of which only what is asked for is made."""
+
+from __future__ import annotations
+
+import functools
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from hookchain import Request
+from hookchain.adapting import EnvironRequest, made, thread_loop
+
+from .answers import from_django
+from .record import RAW_PATH, Record, body_of, server_of, target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from django.http import HttpResponse
+
+
+def _wait(coroutine: Coroutine[Any, Any, bytes]) -> bytes:
+    return thread_loop.run(coroutine, copy_context())
+
+
+class _Answer:
+    """The response of a request whose answer Django sends itself, for who asks behind it."""
+
+    def __get__(self, record: WSGIRecord | None, owner: type) -> Any:
+        if record is None or record.passed is None:
+            return None
+        response = record.__dict__["response"] = from_django(record.passed)
+        return response
+
+
+class WSGIRecord(Record, EnvironRequest):
+    """A record of a request under WSGI, of which only what is asked for is made.
+
+    Attributes:
+        passed: what Django has answered and sends itself.
+    """
+
+    path_key = RAW_PATH
+    bridge = staticmethod(_wait)
+    passed: HttpResponse | None = None
+    response: Any = _Answer()
+    scheme = made(lambda req: req.native.scheme)
+    server = made(lambda req: server_of(req.native.META))
+    root_path = made(lambda req: req.native.META.get("SCRIPT_NAME", "").rstrip("/"))
+    _make_body = made(lambda req: functools.partial(body_of, req.native))
+    _query: bytes | None = None
+
+    def __init__(self, native: Any) -> None:
+        """Look at what every request is asked for, and at what middleware behind the chain might change."""
+        meta = native.META
+        if RAW_PATH not in meta:  # nobody has told that the request has started
+            meta[RAW_PATH] = native.path_info.encode().decode("latin-1")
+        super().__init__(meta)
+        self.native = native
+        self.remote_addr = meta.get("REMOTE_ADDR")
+
+    @property
+    def query_string(self) -> bytes:
+        """What follows "?"."""
+        if self._query is None:
+            self.is_touched = True
+            self._query = self.quoted(self.native.META.get("QUERY_STRING", "").encode("latin-1"))
+        return self._query
+
+    @query_string.setter
+    def query_string(self, query: bytes) -> None:
+        self.is_touched = True
+        self._query = query
+
+    @property
+    def is_as_sent(self) -> bool:
+        """Whether the view may see Django's request as it is: nothing of it was changed or has to be written anew."""
+        native = self.native
+        if self.is_touched or self.has_body or self.authen_ran or native.path_info != self.canonical_path:
+            return False
+        meta = native.META
+        query = meta.get("QUERY_STRING", "")
+        sent = meta.get("RAW_URI") if "RAW_URI" in meta else meta.get("REQUEST_URI")
+        if sent is None:
+            return bool(query.isascii())
+        is_one = "REQUEST_URI" not in meta or meta["REQUEST_URI"] == sent
+        return is_one and bool(query.isascii()) and sent == target_of(native.path, query)
+
+    @property
+    def kind_of_next(self) -> type[Request]:
+        """What a record that goes on from this one is made as."""
+        self._keep_what_came_in()  # as the view may be shown another target soon
+        return Record
+
+    def _keep_what_came_in(self) -> None:
+        _ = self.query_string, self.unparsed_uri
