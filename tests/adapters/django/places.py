@@ -30,6 +30,17 @@ def sync_middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return call
 
 
+def saying_its_length(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Stand behind the chain, and say what Django says only when it is asked to."""
+
+    def call(request: Any) -> Any:
+        response = get_response(request)
+        response["Content-Length"] = str(len(response.content))
+        return response
+
+    return call
+
+
 @dataclasses.dataclass
 class Answer:
     """What the client gets, and the record that the finishers saw."""

@@ -163,3 +163,23 @@ def test_what_can_be_awaited_need_not_be_a_coroutine():
 
     context = contextvars.copy_context()
     assert driving.InServersContext(context).wait(Awaitable()) == "done"
+
+
+def test_a_length_that_is_said_already_is_said_once():
+    answer = by_wsgi(quiet(), "/echo/x", behind=("tests.adapters.django.places.saying_its_length",))
+    assert answer.headers.getlist("Content-Length") == [str(len(answer.body))]
+
+
+def test_finishers_see_the_response_that_django_sends_itself():
+    hooks, seen = quiet(), []
+    hooks.log(lambda req: seen.append((req.response, req.response.get_data(), req.status, req.bytes_sent)))
+    answer = by_wsgi(hooks, "/echo/x")
+    response, data, status, sent = seen[0]
+    assert (data, status, sent) == (answer.body, 200, len(answer.body))
+    assert response is answer.req.response
+
+
+def test_the_view_gets_the_query_that_a_handler_has_put_in_the_place_of_the_clients():
+    hooks = quiet()
+    hooks.fixup(lambda req: setattr(req, "query_string", b"b=c"))
+    assert by_wsgi(hooks, "/echo/x?a=b").text.split("\n")[3] == "b=c"

@@ -506,3 +506,10 @@ def test_requests_of_many_threads_share_nothing():
         answers = list(threads.map(ask, range(400)))
     assert answers == [" ".join([str(number)] * 4) for number in range(400)]
     assert len(site.finished) == 400
+
+
+def test_nothing_that_flask_answers_goes_past_the_chain():
+    site, seen = make_site(), []
+    site.hooks.fixup(lambda req: seen.append(req.framework.sends(req, object())))
+    assert site.get("/").status_code == 200
+    assert seen == [False]
