@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from werkzeug.wrappers import Response
 
-from . import signals
 from .agreement import guards_agree
 from .cycle import cycle, run_subrequest, subrequest
 from .declarations import Reference, References, make_options, reference_name
@@ -27,6 +26,7 @@ from .registry import Registry, State
 from .request import Request
 from .scopes import Scope
 from .settings import make_settings
+from .signals import heard, somebody_observes
 from .tree import Tree
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ class HookChain(Registry):
         """Make a request this chain's; adapters call it before the cycle starts."""
         req.chain = self
         req.selection = (self._plan or self.plan).select(req)
-        if self.keeps_trace or self.settings.debug or signals.somebody_observes():
+        if self.keeps_trace or self.settings.debug or (heard and somebody_observes()):
             req.trace = []
 
     def select(self, req: Request) -> Selection:

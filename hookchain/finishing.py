@@ -19,6 +19,7 @@ from .phases import Phase
 from .request import Request
 from .results import OK, Raised, UnusableAnswerError, outcome_of
 from .runs import Function, Segment
+from .signals import heard
 from .straight import CHECKED, Part
 from .stretches import Stretch
 
@@ -43,9 +44,7 @@ def nothing_is_left(first: Request) -> bool:
     return (first.selection.ending or ending_of(first)) is NOTHING and not (
         (first.is_touched and _is_left(first))
         or first.next is not None
-        or signals.request_finished.receivers
-        or signals.phase_started.receivers
-        or signals.phase_finished.receivers
+        or heard
     )
 
 
@@ -60,8 +59,7 @@ def _unless_left(over: Phase) -> Callable[[Request], Phase | None]:
 
 def _unless_told(over: Phase) -> Callable[[Request], Phase | None]:
     """Return what ends a stretch where something is left, or somebody is to be told that the request is over."""
-    receivers = signals.request_finished.receivers
-    return lambda req: over if (req.is_touched and _is_left(req)) or req.next is not None or receivers else None
+    return lambda req: over if (req.is_touched and _is_left(req)) or req.next is not None or heard else None
 
 
 NOTHING = Stretch([Part(check=_unless_told(Phase.LOG))], 0)
@@ -107,7 +105,7 @@ def blocks_at_end(req: Request) -> bool:
 def finish_at_once(req: Request) -> Steps[BaseException | None] | None:
     """Run LOG and CLEANUP as one stretch; returns what is left of ``finish``, or None where nothing is."""
     ending = req.selection.ending or ending_of(req)
-    if ending.is_async or req.is_altered or req.trace is not None or somebody_listens():
+    if ending.is_async or req.is_altered or req.trace is not None or heard:
         return finish(req)
     broken_off = ending.call(req)
     return None if broken_off is None else finish(req, broken_off)

@@ -37,7 +37,7 @@ from .responses import set_status
 from .results import DONE, FIRST_STATUS, OK, TEXT, Outcome, Raised, body_response
 from .scopes import canonical_host
 from .straight import ALTERED, CHECKED
-from .stretches import ENTER, STEP_OF, Checks, Stretch, route_of
+from .stretches import ENTER, STEP_OF, Stretch, route_of
 
 Ended: TypeAlias = Outcome | Success | None
 
@@ -66,7 +66,7 @@ NOT_BEGUN: Begun = (None, 0)
 
 def process(req: Request, begun: Begun = NOT_BEGUN) -> Steps[Outcome | Success]:
     """Run all phases that make a response: in stretches as far as nothing has to be decided, else phase by phase."""
-    route = route_of(req, CHECKS)
+    route = route_of(req, _refused)
     ended, step = begun
     while ended is None and step < _END:
         stretch = None if req.is_altered else route[step]
@@ -82,7 +82,7 @@ def process(req: Request, begun: Begun = NOT_BEGUN) -> Steps[Outcome | Success]:
 
 def first_stretch(req: Request) -> Stretch | None:
     """Return the stretch that a request begins with; None where it begins with something to decide."""
-    return route_of(req, CHECKS)[0]
+    return route_of(req, _refused)[0]
 
 
 def behind(req: Request, stretch: Stretch, settled: Any) -> Begun:
@@ -412,5 +412,3 @@ _ALL: tuple[Callable[[Request], Steps[Ended | Success]], ...] = (
 """The steps of the cycle; ``stretches.PHASES`` says which phase each of them is."""
 
 _END = len(_ALL)
-CHECKS: Checks = {Phase.POST_READ_REQUEST: _refused, Phase.MAP_TO_STORAGE: _answered}
-"""What is asked of a request behind the handlers of a phase."""

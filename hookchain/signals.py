@@ -6,21 +6,41 @@ receiver does changes the request: its exceptions are logged.
 
 from __future__ import annotations
 
-from blinker import Namespace
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-_signals = Namespace()
+from blinker import ANY, NamedSignal
 
-request_started = _signals.signal("request-started")
+F = TypeVar("F", bound="Callable[..., Any]")
+
+heard: set[NamedSignal] = set()
+"""The observing signals that have had a receiver since ``somebody_observes`` was last asked; mostly none.
+
+A request asks this one set at each phase, where to ask each signal would cost as much as a handler.
+"""
+
+
+class ObservingSignal(NamedSignal):
+    """A signal for which requests keep a trace while it has a receiver."""
+
+    def connect(self, receiver: F, sender: Any = ANY, weak: bool = True) -> F:  # noqa: FBT001, FBT002 - blinker's own
+        """Connect a receiver, and be among those that are heard."""
+        super().connect(receiver, sender, weak)
+        heard.add(self)
+        return receiver
+
+
+request_started = ObservingSignal("request-started")
 """Before POST_READ_REQUEST; argument ``request``."""
-phase_started = _signals.signal("phase-started")
+phase_started = ObservingSignal("phase-started")
 """Before the handlers of a phase; arguments ``request``, ``phase``."""
-phase_finished = _signals.signal("phase-finished")
+phase_finished = ObservingSignal("phase-finished")
 """After the handlers of a phase; arguments ``request``, ``phase``."""
-handler_called = _signals.signal("handler-called")
+handler_called = ObservingSignal("handler-called")
 """After each handler; arguments ``request``, ``phase``, ``handler`` (its name), ``answer`` and ``seconds``."""
-got_exception = _signals.signal("got-exception")
+got_exception = NamedSignal("got-exception")
 """An exception that is no answer left a handler, a filter or the app; arguments ``request``, ``exception``."""
-request_finished = _signals.signal("request-finished")
+request_finished = ObservingSignal("request-finished")
 """After CLEANUP; argument ``request``."""
 
 OBSERVING = (request_started, phase_started, phase_finished, handler_called, request_finished)
@@ -29,10 +49,9 @@ OBSERVING = (request_started, phase_started, phase_finished, handler_called, req
 
 def somebody_observes() -> bool:
     """Tell whether one of these has a receiver."""
-    return bool(
-        request_started.receivers
-        or phase_started.receivers
-        or phase_finished.receivers
-        or handler_called.receivers
-        or request_finished.receivers
-    )
+    for signal in [*heard]:
+        if not signal.receivers:
+            heard.discard(signal)
+            if signal.receivers:  # connected in another thread, just before it was taken out
+                heard.add(signal)
+    return bool(heard)

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from . import signals
+from .request import PLAIN_METHODS
 from .results import DECLINED, OK, Raised
+from .signals import heard
 
 if TYPE_CHECKING:
     from .handlers import Handler
@@ -39,6 +40,7 @@ class Part(NamedTuple):
         check: called with the request behind them, unless one ended the phase; what it returns, unless None, ends the
             call.
         may_alter: whether to stop behind the handlers where they altered what is to be called.
+        may_rename: whether to stop there where they gave the request another method, about which more is to be asked.
     """
 
     notes: tuple[tuple[str, object], ...] = ()
@@ -46,6 +48,7 @@ class Part(NamedTuple):
     on_ok: OnOk = OnOk.GOES_ON
     check: Callable[[Request], Any] | None = None
     may_alter: bool = False
+    may_rename: bool = False
 
 
 class _Shape(NamedTuple):
@@ -56,6 +59,7 @@ class _Shape(NamedTuple):
     on_ok: OnOk
     has_check: bool
     may_alter: bool
+    may_rename: bool
 
 
 Shapes: TypeAlias = tuple[_Shape, ...]
@@ -71,20 +75,14 @@ class Stop(enum.Enum):
 CHECKED = Stop.CHECKED
 ALTERED = Stop.ALTERED
 
-_RECEIVERS = {
-    "tell_handlers": signals.handler_called.receivers,
-    "tell_starts": signals.phase_started.receivers,
-    "tell_ends": signals.phase_finished.receivers,
-}
-"""Whoever connects to one of these signals during a request is told from the next phase on."""
-
 _NAMES = {
     "OK": OK,
     "DECLINED": DECLINED,
     "Raised": Raised,
     "CHECKED": CHECKED,
     "ALTERED": ALTERED,
-    **_RECEIVERS,
+    "PLAIN_METHODS": PLAIN_METHODS,
+    "heard": heard,  # whoever connects to a signal during a request is told from the next phase on
 }
 
 _WHATEVER_IT_IS = "answer is not None and answer is not DECLINED"
@@ -112,6 +110,7 @@ def caller_of(parts: Sequence[Part]) -> Callable[[Request], Any]:
             part.on_ok,
             part.check is not None,
             part.may_alter,
+            part.may_rename,
         )
         for part in parts
     )
@@ -157,7 +156,8 @@ def _part(number: int, shape: _Shape, names: list[str]) -> list[str]:
         for line in _call(f"{number}_{place}", shape, names, is_async=is_async)
     ]
     if shape.may_alter and shape.awaits:
-        calls += ["if req.is_altered or tell_handlers or tell_starts or tell_ends:", "    return ALTERED, None"]
+        is_renamed = " or req.method not in PLAIN_METHODS" if shape.may_rename else ""
+        calls += [f"if req.is_altered or heard{is_renamed}:", "    return ALTERED, None"]
     if shape.has_check:
         names.append(f"check{number}")
         calls += [f"answer = check{number}(req)", "if answer is not None:", "    return CHECKED, answer"]
@@ -168,13 +168,14 @@ def _part(number: int, shape: _Shape, names: list[str]) -> list[str]:
 
 def _call(place: str, shape: _Shape, names: list[str], *, is_async: bool) -> list[str]:
     names += [f"handler{place}", f"call{place}"]
-    ends_phase = "if answer is OK and not req.is_altered:" if shape.may_alter else "if answer is OK:"
+    is_as_it_was = " and not req.is_altered" if shape.may_alter else ""
+    is_as_it_was += " and req.method in PLAIN_METHODS" if shape.may_rename else ""
     return [
         "try:",
         f"    answer = {'await ' if is_async else ''}call{place}(req)",
         "except BaseException as error:",
         f"    return handler{place}, Raised(error)",
         f"if {_KEEPS[shape.on_ok]}:",
-        *([f"    {ends_phase}", "        break"] if shape.on_ok is OnOk.ENDS_PHASE else []),
+        *([f"    if answer is OK{is_as_it_was}:", "        break"] if shape.on_ok is OnOk.ENDS_PHASE else []),
         f"    return handler{place}, answer",
     ]

@@ -7,7 +7,7 @@ guarded, where a condition has to be asked, where somebody watches or where the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .handlers import Handler
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .request import Request
 
 Check: TypeAlias = "Callable[[Request], Any]"
-Checks: TypeAlias = Mapping[Phase, Check]
 Route: TypeAlias = "tuple[Stretch | None, ...]"
 """For each step of the cycle the stretch that begins there; None where the step is taken by itself."""
 
@@ -41,6 +40,9 @@ STEP_BY_STEP: Route = (None,) * len(PHASES)
 
 _DEFAULT_IS_LAST = (Phase.TYPE, Phase.CONTENT)
 """The phases in which the default is what is called behind the handlers, and no more."""
+
+_MAY_RENAME = (Phase.POST_READ_REQUEST, Phase.TRANS, Phase.MAP_TO_STORAGE)
+"""The phases whose handlers may give a request a method that is refused, or answered without a path, behind them."""
 
 _MOST_ROUTES = 64
 """How many routes are kept for each set of sections; tests put a chain around one app after the other."""
@@ -80,12 +82,12 @@ class Stretch:
         self.call = caller_of(parts)
 
 
-def route_of(req: Request, checks: Checks) -> Route:
+def route_of(req: Request, check_host: Check) -> Route:
     """Return the stretches for a request, made once for each set of sections and place.
 
     Args:
         req: the request.
-        checks: what is asked of a request behind the handlers of a phase.
+        check_host: what is asked of a request behind POST_READ_REQUEST where sections go by host.
 
     Returns:
         Nothing but None where a request is one to be asked about at each step.
@@ -93,14 +95,17 @@ def route_of(req: Request, checks: Checks) -> Route:
     # Whoever listens for what happens had a trace begun when the request was.
     if not req.is_plain or req.trace is not None or req.has_body or req.is_altered:
         return STEP_BY_STEP
-    if req.framework is not None and req.place is None:
+    place = req.place
+    if place is None and req.framework is not None:
         return STEP_BY_STEP  # nobody has said which requests have the same
+    return req.selection.routes.get(place) or _remembered(req, place, check_host)
+
+
+def _remembered(req: Request, place: object, check_host: Check) -> Route:
     routes = req.selection.routes
-    route = routes.get(req.place)
-    if route is None:
-        if len(routes) >= _MOST_ROUTES:
-            routes.clear()
-        route = routes[req.place] = _route(req, list(_parts_of_all(req, checks)))
+    if len(routes) >= _MOST_ROUTES:
+        routes.clear()
+    route = routes[place] = _route(req, list(_parts_of_all(req, check_host)))
     return route
 
 
@@ -110,15 +115,13 @@ def _inner_app(req: Request) -> Handler | None:
     return None if app is None or app.is_async or req.place is None else app
 
 
-def _parts_of_all(req: Request, checks: Checks) -> Iterator[list[Part] | None]:
-    # What was found in order when the request was made need not be asked again unless a handler has run since.
-    may_have_changed = req.selection.uses_hosts
+def _parts_of_all(req: Request, check_host: Check) -> Iterator[list[Part] | None]:
     for phase in PHASES:
         if phase is None:
             yield list(_entry(req.framework))
             continue
-        may_have_changed = may_have_changed or not req.selection.runs[phase].is_empty
-        yield _parts(req, phase, checks.get(phase) if may_have_changed else None)
+        is_host_asked = phase is Phase.POST_READ_REQUEST and req.selection.uses_hosts
+        yield _parts(req, phase, check_host if is_host_asked else None)
 
 
 def _entry(framework: Framework | None) -> Iterator[Part]:
@@ -177,7 +180,7 @@ def _written_out(
             on_ok = OnOk.SETTLES
         elif phase is Phase.TYPE:
             handlers, default = handlers + default, ()
-        yield Part(note, handlers, on_ok, check, may_alter=True)
+        yield Part(note, handlers, on_ok, check, may_alter=True, may_rename=phase in _MAY_RENAME)
     if default:
         yield Part((("phase", phase),), default, OnOk.SETTLES if phase is Phase.CONTENT else OnOk.ENDS_PHASE)
     if phase is Phase.ACCESS:
