@@ -11,7 +11,7 @@ from .adelivery import AsyncDelivery, arespond
 from .body import RequestBody
 from .carrying import call_as_is, carry
 from .cycle import answer_at_once, cycle
-from .delivery import Delivery, WholeDelivery, deliver
+from .delivery import Delivery, deliver, whole_delivery
 from .dispatch import Steps
 from .dotted import import_dotted
 from .drivers import InCallersContext, InContext, adrive_to_end, drive, drive_to_end, thread_loop
@@ -22,7 +22,7 @@ from .finishing import nothing_is_left
 from .framework import Framework
 from .guards import guard_again
 from .handlers import Handler
-from .leaving import PLAIN_STATUSES
+from .leaving_at_once import PLAIN_STATUSES
 from .loops import running_loop
 from .made import made
 from .paths import decode, encode
@@ -53,7 +53,6 @@ __all__ = [
     "Steps",
     "Threads",
     "WSGIChain",
-    "WholeDelivery",
     "adrive_to_end",
     "answer_at_once",
     "app_environ",
@@ -76,5 +75,6 @@ __all__ = [
     "running_loop",
     "said_of_body",
     "thread_loop",
+    "whole_delivery",
     "wind_up",
 ]

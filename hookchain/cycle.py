@@ -19,9 +19,10 @@ from werkzeug.wrappers import Response
 from . import signals
 from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
-from .finishing import blocks_at_end, finish, finish_at_once, last_record
+from .finishing import blocks_at_end, ending_of, finish, last_record
 from .framework import Framework
-from .leaving import CLOSE, complete, give_up, is_sent_by_framework, leave, leave_as_text, leave_at_once, leave_plainly
+from .leaving import CLOSE, complete, give_up, leave
+from .leaving_at_once import leave_as_it_is, leave_at_once, leave_plainly
 from .loops import is_cancellation
 from .plain_response import sent_text
 from .process import NOT_BEGUN, Begun, Ended, behind, content, first_stretch, look_up, process, status_of_content
@@ -31,6 +32,7 @@ from .request import Request
 from .responses import last_resort, set_type, status_response
 from .results import Outcome, Raised
 from .runs import Function
+from .signals import heard
 from .stretches import Stretch
 
 
@@ -108,23 +110,18 @@ def _say_on_loop(req: Request, stretch: Stretch, settled: Any) -> Said:
 
 
 def _say(req: Request, stretch: Stretch, settled: Any) -> Said:
-    if req.framework is not None and is_sent_by_framework(req, req.framework, settled):
-        answer: Said = settled[1]
-        return answer
-    text = None if settled is None else leave_as_text(req, *settled)
-    return _leave_at_once(req, behind(req, stretch, settled)) if text is None else text
-
-
-def _leave_at_once(req: Request, begun: Begun) -> Response | Steps[None]:
-    ended, step = begun
-    if type(ended) is not Success:
-        return cycle(req, begun)
-    response = leave_at_once(req, ended)
-    if not isinstance(response, Response):
-        return cycle(req, (response or ended, step))
-    if req.framework is not None:
+    said: Any = None if settled is None else leave_as_it_is(req, *settled)
+    if said is None:
+        ended, step = begun = behind(req, stretch, settled)
+        if type(ended) is not Success:
+            return cycle(req, begun)
+        said = leave_at_once(req, ended)
+        if not isinstance(said, Response):
+            return cycle(req, (said or ended, step))
+    if req.framework is not None and isinstance(said, Response):
         req.framework.exit(None)
-    return response
+    answer: Said = said
+    return answer
 
 
 def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
@@ -141,8 +138,11 @@ def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
     if failed is not None:
         return _end(req, failed, finish(req))
     req.mark_finished()
-    left = finish_at_once(req)
-    return None if left is None else _end(req, None, left)
+    ending = req.selection.ending or ending_of(req)
+    if ending.is_async or req.is_altered or req.trace is not None or heard:
+        return _end(req, None, finish(req))
+    broken_off = ending.call(req)
+    return None if broken_off is None else _end(req, None, finish(req, broken_off))
 
 
 def end_on_loop(req: Request, sent: Raised | None) -> Steps[None] | None:

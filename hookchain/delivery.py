@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Generator, Iterable, Iterator
 from contextvars import Context
 from typing import Any, cast
 
@@ -148,43 +148,39 @@ class Delivery:
         self._caller.run(self.response.close)
 
 
-class WholeDelivery:
-    """A body of one piece, given at once, as a WSGI iterable; its end or ``close()`` finishes the request."""
+def whole_delivery(req: Request, body: bytes, context: Context) -> Generator[bytes, None, None]:
+    """Return a body of one piece, given at once, as a WSGI iterable; its end or ``close()`` finishes the request.
 
-    __slots__ = ("_body", "_context", "_is_over", "_is_taken", "_req")
+    What is thrown into it finishes the request too, as one whose response could not even be started, and is raised.
 
-    def __init__(self, req: Request, body: bytes, context: Context) -> None:
-        """Take a body that the library holds alone; ``context`` is the request's."""
-        self._req = req
-        self._body = body
-        self._context = context
-        self._is_taken = self._is_over = False
+    Args:
+        req: the request.
+        body: what the library holds alone.
+        context: the request's.
+    """
+    delivery = _whole(req, body, context)
+    next(delivery)  # one that has not begun would be closed without being told
+    return delivery
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Iterate over the one piece."""
-        if not self._is_taken:
-            self._is_taken = True
-            self._req.bytes_sent = len(self._body)
-            yield self._body
-        self._end(None)
 
-    def close(self) -> None:
-        """Finish the request, if that has not been done."""
-        if not self._is_over:
-            self._req.bytes_sent = len(self._body)
-            self._req.aborted = self._is_taken
-            self._end(None)
+def _whole(req: Request, body: bytes, context: Context) -> Generator[bytes, None, None]:
+    is_taken = False
+    try:
+        yield b""
+        is_taken, req.bytes_sent = True, len(body)
+        yield body
+    except GeneratorExit:
+        req.bytes_sent, req.aborted = len(body), is_taken
+    except BaseException as error:
+        _end_whole(req, Raised(error), context)
+        raise
+    _end_whole(req, None, context)
 
-    def fail(self, error: BaseException) -> None:
-        """Finish a request whose response could not even be started."""
-        self._end(Raised(error))
 
-    def _end(self, outcome: Raised | None) -> None:
-        if not self._is_over:
-            self._is_over = True
-            steps = self._context.run(end_at_once, self._req, outcome)
-            if steps is not None:
-                drive_on(steps, None, InContext(self._context, uses_loop=True))
+def _end_whole(req: Request, outcome: Raised | None, context: Context) -> None:
+    steps = context.run(end_at_once, req, outcome)
+    if steps is not None:
+        drive_on(steps, None, InContext(context, uses_loop=True))
 
 
 class SentFile:

@@ -34,7 +34,6 @@ class EnvironRequest(Request):
     scheme = made(lambda req: req.environ.get("wsgi.url_scheme", "http"))
     server = made(lambda req: _server_of(req.environ))
     root_path = made(lambda req: text(req.environ.get("SCRIPT_NAME", "")).rstrip("/"))
-    query_string = made(lambda req: req.quoted(req.environ.get("QUERY_STRING", "").encode("latin-1")))
     headers = made(lambda req: EnvironHeaders(req.environ))
     remote_addr = made(lambda req: req.environ.get("REMOTE_ADDR"))
     protocol = made(lambda req: req.environ.get("SERVER_PROTOCOL", "HTTP/1.1"))
@@ -42,6 +41,8 @@ class EnvironRequest(Request):
     start_time = made(lambda req: time.time() - (time.perf_counter() - req.started))
     _asked_path = made(lambda req: text(req.environ.get(req.path_key, "")))
     _make_body = made(lambda req: functools.partial(_body_of, req.environ))
+    is_query_known = False
+    _query: bytes | None = None
 
     def __init__(self, environ: WSGIEnvironment) -> None:  # pyright: ignore[reportMissingSuperCall]
         """Take method and path; all else waits.
@@ -69,6 +70,19 @@ class EnvironRequest(Request):
         if self._has_plain_path:
             _paths.remember(raw, self.canonical_path)
         self.is_plain = self.method in PLAIN_METHODS and self._has_plain_path
+
+    @property
+    def query_string(self) -> bytes:
+        """What follows "?"."""
+        query = self._query
+        if query is None:
+            said: str = (self.environ or {}).get("QUERY_STRING", "")
+            self.query_string = query = self.quoted(said.encode("latin-1"))
+        return query
+
+    @query_string.setter
+    def query_string(self, query: bytes) -> None:
+        self._query, self.is_query_known = query, True
 
     @property
     def kind_of_next(self) -> type[Request]:

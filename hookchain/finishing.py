@@ -40,29 +40,25 @@ _LEFT = frozenset({"second_halves", "cleanups", "body", "added_handlers"})
 
 
 def nothing_is_left(first: Request) -> bool:
-    """Tell whether nobody wants to know that a request is over, so that ``finish`` has nothing to do."""
-    return (first.selection.ending or ending_of(first)) is NOTHING and not (
-        (first.is_touched and _is_left(first))
-        or first.next is not None
-        or heard
+    """Tell whether nobody wants to know that a request is over which was answered at once, so without redirects."""
+    return (
+        (first.selection.ending or ending_of(first)) is NOTHING
+        and not heard
+        and not (first.is_touched and _is_left(first))
     )
 
 
 def _is_left(req: Request) -> bool:
     """Tell whether a request has left behind what no handler of LOG and CLEANUP does."""
-    return bool((req.is_touched and _LEFT.intersection(req.__dict__)) or req.next is not None)
+    return not _LEFT.isdisjoint(req.__dict__)
 
 
-def _unless_left(over: Phase) -> Callable[[Request], Phase | None]:
-    return lambda req: over if _is_left(req) else None
+def _left(over: Phase) -> Callable[[Request], Phase | None]:
+    """Return what is asked where a request was touched, or somebody listens: what it still takes to end it."""
+    return lambda req: over if heard or _is_left(req) else None
 
 
-def _unless_told(over: Phase) -> Callable[[Request], Phase | None]:
-    """Return what ends a stretch where something is left, or somebody is to be told that the request is over."""
-    return lambda req: over if (req.is_touched and _is_left(req)) or req.next is not None or heard else None
-
-
-NOTHING = Stretch([Part(check=_unless_told(Phase.LOG))], 0)
+NOTHING = Stretch([Part(check=_left(Phase.LOG), if_touched=True)], 0)
 """The end of a request that nobody wants to know of."""
 
 _DRIVEN = Stretch([], 0)
@@ -87,10 +83,11 @@ def _ending(req: Request) -> Stretch:
     write = None if access_log is None else access_log.call
     in_log, in_cleanup = ((("phase", phase),) for phase in (Phase.LOG, Phase.CLEANUP))
     parts = [Part(in_log, log.fixed.handlers, check=write, may_alter=True)]
-    if not cleanup.fixed.handlers:
-        return Stretch([*parts, Part(check=_unless_told(Phase.LOG))], 0)
-    parts += [Part(check=_unless_left(Phase.LOG)), Part(in_cleanup, cleanup.fixed.handlers, may_alter=True)]
-    return Stretch([*parts, Part(check=_unless_told(Phase.CLEANUP))], 0)
+    parts.append(Part(check=_left(Phase.LOG), if_touched=True))
+    if cleanup.fixed.handlers:
+        parts.append(Part(in_cleanup, cleanup.fixed.handlers, may_alter=True))
+        parts.append(Part(check=_left(Phase.CLEANUP), if_touched=True))
+    return Stretch(parts, 0)
 
 
 BrokenOff: TypeAlias = tuple[Any, Any]
@@ -100,15 +97,6 @@ BrokenOff: TypeAlias = tuple[Any, Any]
 def blocks_at_end(req: Request) -> bool:
     """Tell whether what runs as one stretch at the end of a request has to be kept off an event loop."""
     return req.chain.access_log is not None or ending_of(req).blocking
-
-
-def finish_at_once(req: Request) -> Steps[BaseException | None] | None:
-    """Run LOG and CLEANUP as one stretch; returns what is left of ``finish``, or None where nothing is."""
-    ending = req.selection.ending or ending_of(req)
-    if ending.is_async or req.is_altered or req.trace is not None or heard:
-        return finish(req)
-    broken_off = ending.call(req)
-    return None if broken_off is None else finish(req, broken_off)
 
 
 def finish(first: Request, broken_off: BrokenOff | None = None) -> Steps[BaseException | None]:

@@ -18,16 +18,13 @@ from .exceptions import ResultError
 from .file_response import FileResponse
 from .framework import Framework
 from .handlers import Handler
-from .phases import Phase
-from .plain_response import PlainResponse, sends_what_it_says
+from .plain_response import PlainResponse
 from .request import Request
 from .responses import (
     SAID_OF_THE_BODY,
     BadHeaderError,
     drop_bad_headers,
     finalise,
-    finalise_plain,
-    finalise_text,
     headers_of,
     last_resort,
     merge_headers,
@@ -36,23 +33,16 @@ from .responses import (
     set_type,
     status_response,
 )
-from .results import FIRST_STATUS, Outcome, Raised, full_response
+from .results import Outcome, Raised, full_response
 from .runs import Function
 
-_CONTENT = Phase.CONTENT
 _UNAUTHORIZED = 401
-_TO_BE_LOOKED_AT = frozenset({204, 205, 304, _UNAUTHORIZED})
-"""The statuses that never have a body, and the one that goes with a challenge."""
-
-PLAIN_STATUSES = frozenset(range(FIRST_STATUS, 1000)) - _TO_BE_LOOKED_AT
-
-_OURS = (Response, Raised)
 
 CLOSE = Function(Response.close)
 """Closes a response that is not sent after all."""
 
 
-class _Before(NamedTuple):
+class Before(NamedTuple):
     """What a response was before an output filter got it."""
 
     body: Any
@@ -70,130 +60,8 @@ class OnItsWay(Success):
     """
 
     waiting: Sequence[Handler] = ()
-    before: _Before | None = None
+    before: Before | None = None
     answer: object = None
-
-
-def leave_as_text(req: Request, handler: Any, answer: object) -> bytes | None:
-    """Let a content handler's text be all that is sent, where nobody has a say in it.
-
-    Returns:
-        The body; None where a response is to be made, and nothing has been done.
-    """
-    if isinstance(answer, bytes):
-        body = answer
-    elif isinstance(answer, str):
-        body = answer.encode()
-    else:
-        return None
-    if handler.phase is not _CONTENT or req.status != FIRST_STATUS or req.framework is not None:
-        return None
-    if not (req.selection.output_filters.is_empty and _is_nobodys_business(req)):
-        return None
-    req.said = body
-    req.decided_by = handler.name
-    return body
-
-
-def leave_at_once(req: Request, ended: Success) -> Response | OnItsWay | None:
-    """Make a response ready that says all by itself, or to which filters but add headers; they are called here.
-
-    Returns:
-        The response; or how far ``leave`` has come with it; or None, where nothing has been done.
-    """
-    if req.selection.output_filters.is_empty:
-        return leave_plainly(req, req, ended)
-    if not (req.selection.filters_at_once and _is_nobodys_business(req)) or _is_another_matter(ended.response):
-        return None
-    if ended.response.status_code == _UNAUTHORIZED:
-        return None
-    response = _typed(req, ended)
-    broken_off = _filter_at_once(req, response, req.selection.output_filters.fixed)
-    if broken_off is not None:
-        return OnItsWay(response, ended.is_apps, *broken_off)
-    made = PlainResponse.copied(response)
-    return _sent_plainly(req, made, needs_type=False) or OnItsWay(response, ended.is_apps)
-
-
-def _filter_at_once(
-    req: Request, response: Response, filters: tuple[Handler, ...]
-) -> tuple[tuple[Handler, ...], _Before, object] | None:
-    """Call filters as long as they only change headers; returns what an ``OnItsWay`` has to know, or None."""
-    for position, handler in enumerate(filters):
-        before = _Before(response.response, [*response.headers])
-        try:
-            answer = handler.call(req, response)
-        except BaseException as error:
-            answer = Raised(error)
-        if (answer is not None and answer is not response) or response.response is not before.body:
-            return filters[position:], before, answer
-    return None
-
-
-def leave_plainly(first: Request, record: Request, ended: Success | Response) -> Response | None:
-    """Make a response ready that says all by itself, and about which nobody is to be asked.
-
-    Returns:
-        The response; None where ``leave`` has to go through all that it may be given.
-    """
-    if first is not record or type(ended) is not Success or not first.selection.output_filters.is_empty:
-        return None
-    made = ended.response
-    if type(made) is PlainResponse and made.is_settled and made.is_new:
-        made.is_new = False
-        first.response, first.status = made, made.status_code
-        return made
-    if not _is_nobodys_business(first) or _is_another_matter(ended.response):
-        return None
-    made = ended.response if type(ended.response) is PlainResponse else PlainResponse.copied(ended.response)
-    return _sent_plainly(first, made, needs_type=not ended.is_apps)
-
-
-def _sent_plainly(first: Request, made: PlainResponse, *, needs_type: bool) -> Response | None:
-    status = made.sent_status
-    if status not in PLAIN_STATUSES:
-        return None
-    if needs_type and made.whole is not None:
-        finalise_text(made)
-    elif not finalise_plain(made, needs_type=needs_type):
-        return None
-    made.is_new = False
-    first.response, first.status = made, status
-    return made
-
-
-def is_sent_by_framework(req: Request, framework: Framework, settled: Any) -> bool:
-    """Tell whether what ended a stretch is the app's answer, which its framework sends and nobody has a say in."""
-    app = req.app
-    if app is None or settled is None or settled[0] is not app or isinstance(settled[1], _OURS):
-        return False
-    if req.late_refusal is not None or not req.selection.output_filters.is_empty:
-        return False
-    if not (_has_no_say(req) and framework.sends(req, settled[1])):
-        return False
-    req.decided_by = app.name
-    return True
-
-
-def _is_another_matter(response: Response) -> bool:
-    """Tell whether a response may send something else than what it says."""
-    if type(response) is PlainResponse:
-        return not response.is_new
-    kind: Any = type(response)
-    return kind is FileResponse or not sends_what_it_says(kind)
-
-
-def _is_nobodys_business(first: Request) -> bool:
-    """Tell whether handlers and a framework have no say in what a request is answered with."""
-    return _has_no_say(first) and (first.framework is None or first.framework.has_finalised(first))
-
-
-def _has_no_say(first: Request) -> bool:
-    return (
-        first.method != "HEAD"
-        and first.content_type_out is first.content_encoding_out is None
-        and not (first.is_touched and ("headers_out" in first.__dict__ or "err_headers_out" in first.__dict__))
-    )
 
 
 def leave(first: Request, record: Request, ended: Success | Response) -> Steps[Response | BaseException]:
@@ -229,7 +97,7 @@ def leave(first: Request, record: Request, ended: Success | Response) -> Steps[R
 
 
 def _before_filters(first: Request, record: Request, ended: Success | Response) -> Steps[Response | BaseException]:
-    response = _typed(record, ended)
+    response = typed(record, ended)
     if response.status_code == _UNAUTHORIZED:
         yield from _challenge(record, response)
     if first.framework is None:
@@ -237,7 +105,8 @@ def _before_filters(first: Request, record: Request, ended: Success | Response) 
     return (yield from _finalise_in(first.framework, first, record, response))
 
 
-def _typed(record: Request, ended: Success | Response) -> Response:
+def typed(record: Request, ended: Success | Response) -> Response:
+    """Return what ended the phases with the headers that go with it, as a response that nobody else holds."""
     if not isinstance(ended, Success):
         response = _own(record, ended, success=False)
         set_default_type(response)
@@ -329,7 +198,7 @@ def _filter(
     while waiting:
         handler = waiting.pop(0)
         if way is None or way.before is None:
-            before = _Before(response.response, [*response.headers])
+            before = Before(response.response, [*response.headers])
             answer = yield handler, (record, response)
         else:
             before, answer, way = way.before, way.answer, None
@@ -364,7 +233,7 @@ def _filters(first: Request, record: Request) -> Steps[list[Handler]]:
 
 
 def _passed(
-    record: Request, handler: Handler, response: Response, before: _Before, answer: object
+    record: Request, handler: Handler, response: Response, before: Before, answer: object
 ) -> Steps[Response | BaseException]:
     """Return the response that a filter's answer stands for, or what takes its place."""
     answer = translated(record, answer)
@@ -386,7 +255,7 @@ def _passed(
     return response
 
 
-def _forget_what_was_said(response: Response, before: _Before) -> None:
+def _forget_what_was_said(response: Response, before: Before) -> None:
     """Take off what a filter that has replaced the body has left standing about the old one."""
     close: Callable[[], object] | None = getattr(before.body, "close", None)
     if close is not None:

@@ -40,6 +40,17 @@ def sends_what_it_says(kind: type[Any]) -> bool:
     return sends
 
 
+class _MadeList:
+    """The attribute ``_on_close``, likewise."""
+
+    def __get__(self, response: PlainResponse | None, owner: type) -> Any:
+        if response is None:
+            return self
+        on_close: list[Any] = []
+        response.__dict__["_on_close"] = on_close
+        return on_close
+
+
 class PlainResponse(Response):
     """A response that the library itself makes.
 
@@ -51,12 +62,16 @@ class PlainResponse(Response):
         is_new: whether it is as it was made and has not left.
         is_settled: whether status, headers and body are what is sent, and were found fit for it.
         is_seen: whether somebody has looked at the headers, so that ``pairs`` may no longer be all that they say.
+        said: what ``said_of_body`` has found in ``pairs``, or None where it has not been asked.
     """
 
     headers: Any = _MadeHeaders()
     direct_passthrough = False
+    is_new = True
     is_seen = False
     is_settled = False
+    said: tuple[str | None, bool] | None = None
+    _on_close: Any = _MadeList()
 
     def __init__(  # pyright: ignore[reportMissingSuperCall]
         self,
@@ -70,19 +85,20 @@ class PlainResponse(Response):
         self.response = body
         self.pairs = pairs
         self.whole = whole
-        self.is_new = True
         self._status = status
         self._status_code = status_code
-        self._on_close = []
 
     @classmethod
     def copied(cls, response: Response) -> PlainResponse:
         """Return a copy of a response that sends what it says, and that may be kept by whoever has made it."""
         made = vars(response)
         headers: Headers = made["headers"]
-        plain = cls(made["response"], [*vars(headers)["_list"]], made["_status"], made["_status_code"])
+        body: Any = made["response"]
+        plain = cls(body, [*vars(headers)["_list"]], made["_status"], made["_status_code"])
         if made["_on_close"]:
             plain._on_close = [*made["_on_close"]]
+        else:
+            plain.whole = whole_of(body)
         if made["direct_passthrough"]:
             plain.direct_passthrough = True
         return plain
@@ -93,19 +109,27 @@ class PlainResponse(Response):
         line = self._status
         return self._status_code if line is _OK or (line.isascii() and line.isprintable()) else 0
 
-    def measure(self) -> None:
-        """Find out whether the body is one piece of bytes behind which nothing has to be closed."""
-        body = cast("list[Any]", self.response)
-        if type(body) is list and len(body) == 1 and type(body[0]) is bytes and not self._on_close:
-            self.whole = body[0]
+    @property
+    def start(self) -> tuple[str, list[tuple[str, str]]]:
+        """Status and headers as a server is given them, where nobody has looked at the headers."""
+        return self._status, [*self.pairs]
 
     def as_full(self) -> Response:
         """Return it as a Response like any other, which outside code may make another class of."""
         full = Response.__new__(Response)
-        vars(full).update(vars(self), headers=self.headers, direct_passthrough=self.direct_passthrough)
-        for name in ("pairs", "whole", "is_new", "is_seen", "is_settled"):
+        made = {"headers": self.headers, "_on_close": self._on_close, "direct_passthrough": self.direct_passthrough}
+        vars(full).update(vars(self), **made)
+        for name in ("pairs", "whole", "is_new", "is_seen", "is_settled", "said"):
             vars(full).pop(name, None)
         return full
+
+
+def whole_of(body: Any) -> bytes | None:
+    """Return a body that is one piece of bytes; None for all others."""
+    if type(body) is not list:
+        return None
+    chunks = cast("list[Any]", body)
+    return chunks[0] if len(chunks) == 1 and type(chunks[0]) is bytes else None
 
 
 def sent_text(body: bytes) -> PlainResponse:

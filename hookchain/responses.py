@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response
 
-from .plain_response import DEFAULT_TYPE, TYPE_PAIR, PlainResponse
+from .plain_response import DEFAULT_TYPE, TYPE_PAIR, PlainResponse, whole_of
 from .request import Request
 from .results import FIRST_STATUS, LAST_STATUS, reason
 
@@ -126,12 +126,13 @@ def headers_of(pairs: list[tuple[str, str]]) -> Headers:
     return headers
 
 
-def response_of(status: str, pairs: list[tuple[str, str]]) -> Response:
-    """Make a response, without a body yet, of what an app behind the chain has said and no more.
+def response_of(status: str, pairs: list[tuple[str, str]], body: Any = ()) -> Response:
+    """Make a response of what an app behind the chain has said and no more.
 
     Args:
         status: the status line.
         pairs: its headers; the list becomes the response's own.
+        body: its body, where it is there as a whole.
 
     Returns:
         The response. It has no Content-Type where the app said none.
@@ -140,18 +141,32 @@ def response_of(status: str, pairs: list[tuple[str, str]]) -> Response:
         ValueError: a header must not leave.
     """
     code = status_code(status)
-    if code and _are_plain(pairs):
-        return PlainResponse([], pairs, status, code)
+    if code:
+        whole = whole_of(body)
+        said = said_of_body(pairs, None if whole is None else len(whole))
+        if said is not None or _are_plain(pairs):
+            made = PlainResponse(body, pairs, status, code, whole)
+            made.said = said
+            return made
     response = Response(status=status, headers=pairs)
     if "content-type" not in {name.lower() for name, _ in pairs}:
         response.headers.pop("Content-Type", None)
+    response.response = body
     return response
 
 
-@functools.lru_cache
+_codes: dict[str, int] = {}
+_MOST_CODES = 512
+
+
 def status_code(status: str) -> int:
     """Return the code that a status line begins with; 0 where it begins with none, and something else."""
-    return int(status[:3]) if status[:3].isdigit() and status[3:4] == " " else 0
+    code = _codes.get(status)
+    if code is None:
+        if len(_codes) >= _MOST_CODES:
+            _codes.clear()
+        code = _codes[status] = int(status[:3]) if status[:3].isdigit() and status[3:4] == " " else 0
+    return code
 
 
 @functools.lru_cache
@@ -173,31 +188,25 @@ def header_list(response: Response) -> list[tuple[str, str]]:
     return list(response.pairs if type(response) is PlainResponse and not response.is_seen else response.headers)
 
 
-def finalise_text(made: PlainResponse) -> None:
-    """Give a response made of text the type that it leaves with; its length is known."""
-    made.pairs = [TYPE_PAIR, *made.pairs]
-
-
 def finalise_plain(made: PlainResponse, *, needs_type: bool) -> bool:
     """Put right, like ``finalise``, the answer to a request whose answer may have a body.
 
     Args:
-        made: the response; what it says is not known yet.
+        made: the response.
         needs_type: whether it is text where it does not say what it is.
 
     Returns:
         False where more is to be done than to add length and type; nothing is changed then.
     """
-    made.measure()
     length = complete_length(made) if made.whole is None else len(made.whole)
-    said = said_of_body(made.pairs, length)
+    said = made.said if made.whole is not None and made.said is not None else said_of_body(made.pairs, length)
     if said is None:
         return False
     length_said, has_type = said
     if length is not None and length_said is None:
         made.pairs.append(("Content-Length", str(length)))
     if needs_type and not has_type:
-        made.pairs.append(TYPE_PAIR)
+        made.pairs.insert(0, TYPE_PAIR)
     return True
 
 
@@ -205,7 +214,7 @@ def said_of_body(pairs: Iterable[tuple[str, str]], length: int | None) -> tuple[
     """Look whether headers may be sent as they are, but for a length and a type.
 
     Args:
-        pairs: the headers.
+        pairs: the headers; what an app behind the chain says may be anything.
         length: the length of the body, or None where it is not known.
 
     Returns:
@@ -213,17 +222,21 @@ def said_of_body(pairs: Iterable[tuple[str, str]], length: int | None) -> tuple[
     """
     said_length: str | None = None
     has_type = False
-    for name, value in pairs:
-        if not (value.isascii() and value.isprintable()):
-            return None
-        if name in _TYPE_NAMES:
-            has_type = True
-        elif name not in _ORDINARY:
-            said = name.lower()
-            if said == "content-length" and said_length is None:
-                said_length = value
-            elif said in _TO_BE_LOOKED_AT or not _TOKEN.match(name):
+    try:
+        for pair in pairs:
+            name, value = pair
+            if not (value.isascii() and value.isprintable()) or type(pair) is not tuple:
                 return None
+            if name in _TYPE_NAMES:
+                has_type = True
+            elif name not in _ORDINARY:
+                said = name.lower()
+                if said == "content-length" and said_length is None:
+                    said_length = value
+                elif said in _TO_BE_LOOKED_AT or not _TOKEN.match(name):
+                    return None
+    except (AttributeError, TypeError, ValueError):
+        return None
     if said_length is not None and length is not None and said_length != str(length):
         return None
     return said_length, has_type

@@ -39,6 +39,7 @@ class Part(NamedTuple):
         on_ok: what their OK does.
         check: called with the request behind them, unless one ended the phase; what it returns, unless None, ends the
             call.
+        if_touched: whether that is only where the request was touched or somebody listens.
         may_alter: whether to stop behind the handlers where they altered what is to be called.
         may_rename: whether to stop there where they gave the request another method, about which more is to be asked.
     """
@@ -47,6 +48,7 @@ class Part(NamedTuple):
     handlers: tuple[Handler, ...] = ()
     on_ok: OnOk = OnOk.GOES_ON
     check: Callable[[Request], Any] | None = None
+    if_touched: bool = False
     may_alter: bool = False
     may_rename: bool = False
 
@@ -58,6 +60,7 @@ class _Shape(NamedTuple):
     awaits: tuple[bool, ...]
     on_ok: OnOk
     has_check: bool
+    if_touched: bool
     may_alter: bool
     may_rename: bool
 
@@ -70,6 +73,10 @@ class Stop(enum.Enum):
 
     CHECKED = "the check of a part did; its verdict goes with this"
     ALTERED = "a handler altered what is to be called from here on, or who is told of it"
+
+    @property
+    def phase(self) -> None:
+        """None: it is no handler of a phase."""
 
 
 CHECKED = Stop.CHECKED
@@ -109,6 +116,7 @@ def caller_of(parts: Sequence[Part]) -> Callable[[Request], Any]:
             tuple(handler.is_async for handler in part.handlers),
             part.on_ok,
             part.check is not None,
+            part.if_touched,
             part.may_alter,
             part.may_rename,
         )
@@ -160,7 +168,8 @@ def _part(number: int, shape: _Shape, names: list[str]) -> list[str]:
         calls += [f"if req.is_altered or heard{is_renamed}:", "    return ALTERED, None"]
     if shape.has_check:
         names.append(f"check{number}")
-        calls += [f"answer = check{number}(req)", "if answer is not None:", "    return CHECKED, answer"]
+        check = [f"answer = check{number}(req)", "if answer is not None:", "    return CHECKED, answer"]
+        calls += ["if req.is_touched or heard:", *(f"    {line}" for line in check)] if shape.if_touched else check
     if shape.on_ok is OnOk.ENDS_PHASE and shape.awaits:
         calls = ["while True:", *(f"    {line}" for line in (*calls, "break"))]
     return [f"        {line}" for line in (*lines, *calls)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wrappers import Response
 
 from .cycle import say_at_once
-from .delivery import SentFile, WholeDelivery, deliver
+from .delivery import SentFile, deliver, whole_delivery
 from .dispatch import Steps
 from .drivers import InCallersContext, InContext, thread_loop
 from .environ_request import EnvironRequest
@@ -82,7 +82,7 @@ class WSGIChain:
         if isinstance(answer, bytes):
             return _send_whole(req, context, _OK, text_pairs(len(answer)), answer, start_response)
         if type(answer) is PlainResponse and answer.whole is not None:
-            return _send_whole(req, context, answer.status, header_list(answer), answer.whole, start_response)
+            return _send_whole(req, context, *answer.start, answer.whole, start_response)
         return _send(req, InContext(context, uses_loop=True), answer, start_response)
 
 
@@ -99,12 +99,11 @@ def _send_whole(
         req.bytes_sent = len(body)
         start_response(status, pairs)
         return [body]
-    delivery = WholeDelivery(req, body, context)
+    delivery = whole_delivery(req, body, context)
     try:
         start_response(status, pairs)
     except BaseException as error:
-        delivery.fail(error)
-        raise
+        delivery.throw(error)  # which raises it
     return delivery
 
 
@@ -177,9 +176,7 @@ class AppAnswer:
         """Make a response; the app is run as far as it has to be to know its status."""
         if self.started is not None and type(body) in _COMPLETE and not self.written:
             self._left = True
-            response = response_of(*self.started)
-            response.response = body
-            return response
+            return response_of(*self.started, body)
         chunks = iter(body)
         first: list[bytes] = []
         try:
@@ -241,15 +238,12 @@ def app_environ(req: Request, *, with_body: bool = True) -> WSGIEnvironment:
     """
     environ: WSGIEnvironment = dict(req.environ or {})
     path = req.canonical_path
-    query = _query_of(req, environ)
-    environ["REQUEST_METHOD"] = req.method if req.error_status is not None else environ["REQUEST_METHOD"]
+    if req.error_status is not None:
+        environ["REQUEST_METHOD"] = req.method
     environ["PATH_INFO"] = path if path.isascii() else path.encode().decode("latin-1")
-    environ["QUERY_STRING"] = query
+    environ["QUERY_STRING"] = query = _query_of(req, environ)
     if "RAW_URI" in environ or "REQUEST_URI" in environ:
-        target = _target(req.root_path + path, query)
-        for key in _TARGETS:
-            if key in environ:
-                environ[key] = target
+        _set_targets(environ, req, path, query)
     environ[KEY] = req
     if req.is_touched and "env" in req.__dict__:
         environ.update(req.env)
@@ -260,6 +254,16 @@ def app_environ(req: Request, *, with_body: bool = True) -> WSGIEnvironment:
     return environ
 
 
+def _set_targets(environ: WSGIEnvironment, req: Request, path: str, query: str) -> None:
+    if environ.get("SCRIPT_NAME"):
+        path = req.root_path + path
+    plain = f"{path}?{query}" if query else path
+    for key in _TARGETS:
+        # Mostly it is spelt already as the sections saw it; with a "%" it takes a closer look to know that.
+        if key in environ and (environ[key] != plain or "%" in path):
+            environ[key] = _target(path, query)
+
+
 def _target(path: str, query: str) -> str:
     target = encode(path)
     return f"{target}?{query}" if query else target
@@ -267,7 +271,7 @@ def _target(path: str, query: str) -> str:
 
 def _query_of(req: Request, environ: WSGIEnvironment) -> str:
     query: str = environ.get("QUERY_STRING", "")
-    if "query_string" in req.__dict__ or not query.isascii():
+    if req.is_query_known or not query.isascii():
         return req.query_string.decode("ascii")
     return query  # nobody has looked at it, so nobody has changed it
 

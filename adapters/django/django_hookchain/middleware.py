@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeAlias, cast
 
 from asgiref import sync
@@ -21,7 +21,6 @@ from hookchain.adapting import (
     InContext,
     Outcome,
     Steps,
-    WholeDelivery,
     adrive_to_end,
     answer_at_once,
     arespond,
@@ -32,6 +31,7 @@ from hookchain.adapting import (
     drive_to_end,
     guard_again,
     nothing_is_left,
+    whole_delivery,
 )
 
 from .answers import copy, from_django, is_whole, to_django
@@ -41,7 +41,7 @@ from .settings import load_chain, place_findings
 from .surroundings import Surroundings, has_failed, keep_page, taken_failure
 from .wsgi_record import WSGIRecord
 
-_Body: TypeAlias = Delivery | ServedBody | WholeDelivery
+_Body: TypeAlias = Delivery | ServedBody | Generator[bytes, None, None]
 
 # Python 3.12's own functions do not know what Django marks under 3.11.
 _asgiref: Any = sync
@@ -95,7 +95,7 @@ class HookChainMiddleware:
             return _handed_over(req, body.response, body)
         if nothing_is_left(req):
             return answer
-        whole = WholeDelivery(req, answer.content, context)
+        whole = whole_delivery(req, answer.content, context)
         return _closing(req, copy(answer), whole, whole)
 
     def _respond_on_server(self, req: Record) -> HttpResponseBase:

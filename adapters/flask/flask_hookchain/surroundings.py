@@ -149,7 +149,8 @@ class InFlask:
 
     def dispatch(self, req: Request) -> Response:
         """Let Flask answer in the contexts that are open, as its ``wsgi_app`` does in those that it opens."""
-        if req.has_body or req.authen_ran or not _WRITTEN.isdisjoint(vars(req)):
+        if req.has_body or req.authen_ran or req.is_query_known or (req.is_touched and "env" in vars(req)):
+            # What handlers may have written since the contexts were opened.
             self._take(app_environ(req))
         try:
             response: Response = self.app.full_dispatch_request()
@@ -193,10 +194,6 @@ class InFlask:
         req.exception = error
         if req.main is None:
             self._exception = error
-
-
-_WRITTEN = frozenset({"env", "query_string"})
-"""What handlers may have written to that goes into the environ."""
 
 
 def _early_environ(req: Request) -> WSGIEnvironment:
