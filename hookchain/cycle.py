@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from http import HTTPStatus
+from time import perf_counter
 from typing import Any, TypeAlias
 
 from werkzeug.exceptions import HTTPException
@@ -25,7 +26,7 @@ from .leaving import CLOSE, complete, give_up, leave
 from .leaving_at_once import leave_as_it_is, leave_at_once, leave_plainly
 from .loops import is_cancellation
 from .plain_response import sent_text
-from .process import NOT_BEGUN, Begun, Ended, behind, content, first_stretch, look_up, process, status_of_content
+from .process import NOT_BEGUN, Begun, Ended, behind, content, look_up, process, status_of_content
 from .records import current
 from .redirects import follow, settle
 from .request import Request
@@ -33,7 +34,7 @@ from .responses import last_resort, set_type, status_response
 from .results import Outcome, Raised
 from .runs import Function
 from .signals import heard
-from .stretches import Stretch
+from .stretches import Stretch, route_of
 
 
 def _send(response: Response) -> None:
@@ -76,7 +77,7 @@ def say_at_once(req: Request) -> Said:
     """Answer a request, like ``answer_at_once``; where that is with text, returns it without a response around it."""
     current.set(req)
     try:
-        stretch = first_stretch(req)
+        stretch = route_of(req)[0]
         if stretch is None or stretch.is_async:
             return cycle(req)
         return _say(req, stretch, stretch.call(req))
@@ -88,7 +89,7 @@ def say_on_loop(req: Request) -> Said | Coroutine[Any, Any, Said]:
     """Answer a request on an event loop, like ``say_at_once``: by what need not be kept off it, or is to be awaited."""
     current.set(req)
     try:
-        stretch = first_stretch(req)
+        stretch = route_of(req)[0]
         if stretch is None or stretch.blocking:
             return cycle(req)
         return _awaited(req, stretch) if stretch.is_async else _say_on_loop(req, stretch, stretch.call(req))
@@ -137,7 +138,7 @@ def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
     failed = None if sent is None else _failure(req, sent)
     if failed is not None:
         return _end(req, failed, finish(req))
-    req.mark_finished()
+    req.finished_at = perf_counter()
     ending = req.selection.ending or ending_of(req)
     if ending.is_async or req.is_altered or req.trace is not None or heard:
         return _end(req, None, finish(req))

@@ -164,7 +164,7 @@ def whole_delivery(req: Request, body: bytes, context: Context) -> Generator[byt
 
 
 def _whole(req: Request, body: bytes, context: Context) -> Generator[bytes, None, None]:
-    is_taken = False
+    is_taken, failed = False, None
     try:
         yield b""
         is_taken, req.bytes_sent = True, len(body)
@@ -172,15 +172,12 @@ def _whole(req: Request, body: bytes, context: Context) -> Generator[bytes, None
     except GeneratorExit:
         req.bytes_sent, req.aborted = len(body), is_taken
     except BaseException as error:
-        _end_whole(req, Raised(error), context)
-        raise
-    _end_whole(req, None, context)
-
-
-def _end_whole(req: Request, outcome: Raised | None, context: Context) -> None:
-    steps = context.run(end_at_once, req, outcome)
+        failed = Raised(error)
+    steps = context.run(end_at_once, req, failed)
     if steps is not None:
         drive_on(steps, None, InContext(context, uses_loop=True))
+    if failed is not None:
+        raise failed.error
 
 
 class SentFile:

@@ -9,7 +9,8 @@ from .explanation import Guarding, Row
 from .guards import NO_USER, NOT_AUTHORIZED, NOT_GUARDED
 from .phases import Phase
 from .plan import Selection
-from .process import BAD_PATH, NOTHING_THERE, TRACE
+from .process import NOTHING_THERE
+from .refusals import BAD_PATH, TRACE
 from .request import Request
 from .settings import Settings
 

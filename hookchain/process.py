@@ -5,7 +5,6 @@ Source: httpd ``ap_process_request_internal`` (server/request.c) and ``ap_invoke
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -26,37 +25,26 @@ from .dispatch import (
     translated,
     whose,
 )
-from .error_log import log_refusal
 from .file_response import FileResponse
 from .guards import guards
 from .handlers import Handler
 from .phases import Phase
 from .plain_response import PlainResponse, text_response
-from .request import PLAIN_METHODS, Request
+from .refusals import answered, refused, refused_path
+from .request import Request
 from .responses import set_status
 from .results import DONE, FIRST_STATUS, OK, TEXT, Outcome, Raised, body_response
-from .scopes import canonical_host
 from .straight import ALTERED, CHECKED
 from .stretches import ENTER, STEP_OF, Stretch, route_of
 
 Ended: TypeAlias = Outcome | Success | None
 
-BAD_HOST = "hookchain.process.host"
-BAD_LENGTH = "hookchain.process.content_length"
-BAD_METHOD = "hookchain.process.method"
-BAD_PATH = "hookchain.paths.normalise"
 ROUTE = "hookchain.framework.enter"
-TRACE = "hookchain.process.trace"
 NOTHING_THERE = "hookchain.process.not_found"
 TOO_LARGE = "hookchain.process.max_body"
 
 _CONTENT = Phase.CONTENT  # Python 3.11 looks a member of an enum up by a call
 _WITH_STATUS = (SansIOResponse, tuple)
-_SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
-
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-_LENGTH = re.compile(r"[0-9]{1,18}\Z")
-
 
 Begun: TypeAlias = tuple[Ended, int]
 """How far a request has come: what ended the phases, or None, and the step to go on with."""
@@ -66,7 +54,7 @@ NOT_BEGUN: Begun = (None, 0)
 
 def process(req: Request, begun: Begun = NOT_BEGUN) -> Steps[Outcome | Success]:
     """Run all phases that make a response: in stretches as far as nothing has to be decided, else phase by phase."""
-    route = route_of(req, _refused)
+    route = route_of(req)
     ended, step = begun
     while ended is None and step < _END:
         stretch = None if req.is_altered else route[step]
@@ -78,11 +66,6 @@ def process(req: Request, begun: Begun = NOT_BEGUN) -> Steps[Outcome | Success]:
     if ended is None:
         return (yield from _fall_back(req))
     return _done(req) if ended is DONE else ended
-
-
-def first_stretch(req: Request) -> Stretch | None:
-    """Return the stretch that a request begins with; None where it begins with something to decide."""
-    return route_of(req, _refused)[0]
 
 
 def behind(req: Request, stretch: Stretch, settled: Any) -> Begun:
@@ -103,7 +86,7 @@ def behind(req: Request, stretch: Stretch, settled: Any) -> Begun:
         return None, STEP_OF[req.phase]
     if answer is OK and who.phase is not None and who.phase is not _CONTENT:
         req.phase = who.phase
-        return _refused_path(req), STEP_OF[who.phase] + 1  # it has settled its phase, and altered the request
+        return refused_path(req), STEP_OF[who.phase] + 1  # it has settled its phase, and altered the request
     return _ended_by(req, who, answer), _END
 
 
@@ -123,9 +106,9 @@ def look_up(req: Request) -> Steps[Ended]:
 
     Source: httpd ``ap_sub_req_lookup_uri`` (server/request.c).
     """
-    refused = _refused_path(req)
-    if refused is not None:
-        return refused
+    refusal = refused_path(req)
+    if refusal is not None:
+        return refusal
     for step in _LOOKUP:
         ended = yield from step(req)
         if ended is not None:
@@ -145,50 +128,7 @@ def _post_read_request(req: Request) -> Steps[Ended]:
     settled = yield from run_phase(req, Phase.POST_READ_REQUEST)
     if settled is not None:
         return conclude(req, Phase.POST_READ_REQUEST, settled)
-    return _refused(req)
-
-
-def _refused(req: Request) -> Ended:
-    """Refuse what no phase should see; asked behind POST_READ_REQUEST, whose handlers may set it right."""
-    if req.path_error is None and req.method in PLAIN_METHODS and not req.has_body and not req.selection.uses_hosts:
-        return None
-    return _refused_path(req) or _refused_method(req) or _refused_length(req) or _refused_host(req)
-
-
-def _refused_path(req: Request) -> Ended:
-    if req.path_error is None:
-        return None
-    req.decided_by = BAD_PATH
-    log_refusal(req, str(req.path_error))
-    return HTTPStatus.BAD_REQUEST
-
-
-def _refused_method(req: Request) -> Ended:
-    if req.method in PLAIN_METHODS or _TOKEN.match(req.method):
-        return None
-    req.decided_by = BAD_METHOD
-    log_refusal(req, "the method is no token")
-    return HTTPStatus.BAD_REQUEST
-
-
-def _refused_length(req: Request) -> Ended:
-    # A server that hands such a length over and one in front of it may not agree where the body ends.
-    length = req.headers.get("Content-Length") if req.has_body else None
-    if not length or _LENGTH.match(length):
-        return None
-    req.decided_by = BAD_LENGTH
-    log_refusal(req, "Content-Length is no number of bytes")
-    return HTTPStatus.BAD_REQUEST
-
-
-def _refused_host(req: Request) -> Ended:
-    # Where sections go by host, a name that none of them can match may still lead an app behind the chain somewhere.
-    hosts = req.headers.getlist("Host") if req.selection.uses_hosts else []
-    if len(hosts) != 1 or not hosts[0] or "," in hosts[0] or canonical_host(hosts[0]) is not None:
-        return None
-    req.decided_by = BAD_HOST
-    log_refusal(req, "the Host header is no host name")
-    return HTTPStatus.BAD_REQUEST
+    return refused(req)
 
 
 def _trans(req: Request) -> Steps[Ended]:
@@ -196,9 +136,9 @@ def _trans(req: Request) -> Steps[Ended]:
     settled = yield from run_phase(req, Phase.TRANS)
     if settled is not None and settled[1] is not OK:
         return conclude(req, Phase.TRANS, settled)
-    refused = _refused_path(req)
-    if refused is not None:
-        return refused
+    refusal = refused_path(req)
+    if refusal is not None:
+        return refusal
     rewritten = req.path != path
     files = req.chain.files
     if files is not None and req.filename is None and (settled is None or rewritten):
@@ -217,32 +157,12 @@ def _map_to_storage(req: Request) -> Steps[Ended]:
     settled = yield from run_phase(req, Phase.MAP_TO_STORAGE)
     if settled is not None:
         return None if settled[1] is OK else conclude(req, Phase.MAP_TO_STORAGE, settled)
-    answered = _answered(req)
-    if answered is not None:
-        return answered
+    answer = answered(req)
+    if answer is not None:
+        return answer
     if req.chain.files is not None:
         return (yield from _default(req, req.chain.files.map_to_storage))
     return None
-
-
-def _answered(req: Request) -> Ended:
-    """Answer what asks for no path; asked behind MAP_TO_STORAGE."""
-    if req.canonical_path == "*":
-        return DONE
-    if req.method == "TRACE" and not (req.chain.trace_method and req.app is not None):
-        return _trace(req)
-    return None
-
-
-def _trace(req: Request) -> Ended:
-    # Source: httpd ap_send_http_trace (modules/http/http_filters.c); RFC 9110, section 9.3.8, on what not to send back.
-    req.decided_by = TRACE
-    if not req.chain.trace_method:
-        return HTTPStatus.METHOD_NOT_ALLOWED
-    lines = [f"TRACE {req.unparsed_uri} {req.protocol}"]
-    lines += [f"{name}: {value}" for name, value in req.headers if name.lower() not in _SECRET]
-    req.response = Response("\r\n".join(lines) + "\r\n\r\n", content_type="message/http")
-    return DONE
 
 
 def _enter(req: Request) -> Steps[Ended]:

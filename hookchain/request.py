@@ -169,7 +169,7 @@ class Request(SansIORequest):
     _file_refusal: int | None = None
     _resolved_path: str | None = None
     refusal: Any = None
-    _finished_at: float | None = None
+    finished_at: float | None = None
     raw_uri: str | None
 
     def __init__(
@@ -366,7 +366,7 @@ class Request(SansIORequest):
     @property
     def duration(self) -> float:
         """Seconds from the start to the last byte; until then, so far."""
-        return (time.perf_counter() if self._finished_at is None else self._finished_at) - self.started
+        return (time.perf_counter() if self.finished_at is None else self.finished_at) - self.started
 
     @property
     def pending_user(self) -> Any:
@@ -380,12 +380,12 @@ class Request(SansIORequest):
     def take_outcome_of(self, first: Request) -> None:
         """See what became of the request that this record is part of."""
         self.bytes_sent, self.aborted, self.exception = first.bytes_sent, first.aborted, first.exception
-        self._finished_at = first._finished_at
+        self.finished_at = first.finished_at
 
     def mark_finished(self) -> None:
         """Take the time of the last byte, once."""
-        if self._finished_at is None:
-            self._finished_at = time.perf_counter()
+        if self.finished_at is None:
+            self.finished_at = time.perf_counter()
 
     def add_handler(self, phase: Phase | str, handler: Callable[[Request], Any]) -> None:
         """Append a handler for this request only.

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response
 
-from .plain_response import DEFAULT_TYPE, TYPE_PAIR, PlainResponse, whole_of
+from .plain_response import DEFAULT_TYPE, TYPE_PAIR, PlainResponse, status_code, whole_of
 from .request import Request
 from .results import FIRST_STATUS, LAST_STATUS, reason
 
@@ -153,20 +153,6 @@ def response_of(status: str, pairs: list[tuple[str, str]], body: Any = ()) -> Re
         response.headers.pop("Content-Type", None)
     response.response = body
     return response
-
-
-_codes: dict[str, int] = {}
-_MOST_CODES = 512
-
-
-def status_code(status: str) -> int:
-    """Return the code that a status line begins with; 0 where it begins with none, and something else."""
-    code = _codes.get(status)
-    if code is None:
-        if len(_codes) >= _MOST_CODES:
-            _codes.clear()
-        code = _codes[status] = int(status[:3]) if status[:3].isdigit() and status[3:4] == " " else 0
-    return code
 
 
 @functools.lru_cache

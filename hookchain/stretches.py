@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .handlers import Handler
 from .phases import Phase, Policy
+from .refusals import refused
 from .straight import OnOk, Part, caller_of
 
 if TYPE_CHECKING:
@@ -82,12 +83,11 @@ class Stretch:
         self.call = caller_of(parts)
 
 
-def route_of(req: Request, check_host: Check) -> Route:
+def route_of(req: Request) -> Route:
     """Return the stretches for a request, made once for each set of sections and place.
 
     Args:
         req: the request.
-        check_host: what is asked of a request behind POST_READ_REQUEST where sections go by host.
 
     Returns:
         Nothing but None where a request is one to be asked about at each step.
@@ -98,14 +98,14 @@ def route_of(req: Request, check_host: Check) -> Route:
     place = req.place
     if place is None and req.framework is not None:
         return STEP_BY_STEP  # nobody has said which requests have the same
-    return req.selection.routes.get(place) or _remembered(req, place, check_host)
+    return req.selection.routes.get(place) or _remembered(req, place)
 
 
-def _remembered(req: Request, place: object, check_host: Check) -> Route:
+def _remembered(req: Request, place: object) -> Route:
     routes = req.selection.routes
     if len(routes) >= _MOST_ROUTES:
         routes.clear()
-    route = routes[place] = _route(req, list(_parts_of_all(req, check_host)))
+    route = routes[place] = _route(req, list(_parts_of_all(req)))
     return route
 
 
@@ -115,13 +115,13 @@ def _inner_app(req: Request) -> Handler | None:
     return None if app is None or app.is_async or req.place is None else app
 
 
-def _parts_of_all(req: Request, check_host: Check) -> Iterator[list[Part] | None]:
+def _parts_of_all(req: Request) -> Iterator[list[Part] | None]:
     for phase in PHASES:
         if phase is None:
             yield list(_entry(req.framework))
             continue
         is_host_asked = phase is Phase.POST_READ_REQUEST and req.selection.uses_hosts
-        yield _parts(req, phase, check_host if is_host_asked else None)
+        yield _parts(req, phase, refused if is_host_asked else None)
 
 
 def _entry(framework: Framework | None) -> Iterator[Part]:

@@ -153,13 +153,9 @@ _TARGETS = ("REQUEST_URI", "RAW_URI")
 class AppAnswer:
     """What an app answers: ``start_response``, ``write`` and the iterable, put together."""
 
-    __slots__ = ("_left", "started", "written")
-
-    def __init__(self) -> None:
-        """Wait for the app to start."""
-        self.started: tuple[str, list[tuple[str, str]]] | None = None
-        self.written: list[bytes] = []
-        self._left = False
+    started: tuple[str, list[tuple[str, str]]] | None = None
+    written: list[bytes] | None = None
+    _left = False
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
@@ -170,11 +166,16 @@ class AppAnswer:
         if self._left:
             raise exc_info[1].with_traceback(exc_info[2])
         self.started = (status, list(headers))
-        return self.written.append
+        return self._write
+
+    def _write(self, data: bytes) -> None:
+        if self.written is None:
+            self.written = []
+        self.written.append(data)
 
     def response(self, body: Iterable[bytes]) -> Response:
         """Make a response; the app is run as far as it has to be to know its status."""
-        if self.started is not None and type(body) in _COMPLETE and not self.written:
+        if self.started is not None and type(body) in _COMPLETE and self.written is None:
             self._left = True
             return response_of(*self.started, body)
         chunks = iter(body)
@@ -188,7 +189,7 @@ class AppAnswer:
         except BaseException:
             _close(body)
             raise
-        return self._with_body(body, chunks, [*self.written, *first])
+        return self._with_body(body, chunks, [*(self.written or ()), *first])
 
     def _with_body(self, body: Iterable[bytes], chunks: Iterator[bytes], early: list[bytes]) -> Response:
         self._left = True
@@ -241,7 +242,10 @@ def app_environ(req: Request, *, with_body: bool = True) -> WSGIEnvironment:
     if req.error_status is not None:
         environ["REQUEST_METHOD"] = req.method
     environ["PATH_INFO"] = path if path.isascii() else path.encode().decode("latin-1")
-    environ["QUERY_STRING"] = query = _query_of(req, environ)
+    query: str = environ.get("QUERY_STRING", "")
+    if req.is_query_known or not query.isascii():  # else nobody has looked at it, so nobody has changed it
+        query = req.query_string.decode("ascii")
+    environ["QUERY_STRING"] = query
     if "RAW_URI" in environ or "REQUEST_URI" in environ:
         _set_targets(environ, req, path, query)
     environ[KEY] = req
@@ -267,13 +271,6 @@ def _set_targets(environ: WSGIEnvironment, req: Request, path: str, query: str) 
 def _target(path: str, query: str) -> str:
     target = encode(path)
     return f"{target}?{query}" if query else target
-
-
-def _query_of(req: Request, environ: WSGIEnvironment) -> str:
-    query: str = environ.get("QUERY_STRING", "")
-    if req.is_query_known or not query.isascii():
-        return req.query_string.decode("ascii")
-    return query  # nobody has looked at it, so nobody has changed it
 
 
 def _set_user(environ: WSGIEnvironment, req: Request) -> None:

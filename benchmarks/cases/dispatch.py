@@ -11,7 +11,7 @@ from benchmarks.timing import Case
 from benchmarks.work import functions, spread_over
 from hookchain import OK, Phase
 from hookchain.finishing import NOTHING, ending_of
-from hookchain.process import first_stretch
+from hookchain.stretches import route_of
 from hookchain.testing import make_request
 
 from .standalone import HOOK, chain_of
@@ -27,7 +27,7 @@ def _hookchain(count: int) -> Callable[[], Any]:
 
     def run() -> None:
         req.selection = plan.select(req)
-        stretch = first_stretch(req)
+        stretch = route_of(req)[0]
         if stretch is not None:
             stretch.call(req)
         ending = ending_of(req)
