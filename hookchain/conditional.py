@@ -12,7 +12,7 @@ from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.http import parse_etags
 
-from .file_headers import of_piece, without_body
+from .file_headers import said_of_piece, without_body, without_length
 from .ranges import ByteRange, RangeBody, multipart, parse_ranges
 from .responses import headers_of, status_response
 
@@ -71,7 +71,7 @@ def apply_conditions(req: Request, response: FileResponse) -> Response:
     if status is not None:
         _send_no_body(response, status)
         return response
-    pieces = wanted_pieces(asked, response.headers, response.complete_length, req.start_time)
+    pieces = wanted_pieces(asked, response.headers, response.complete_length, req)
     if pieces:
         _send_pieces(response, pieces)
     elif pieces is not None:
@@ -195,27 +195,27 @@ def _send_no_body(response: FileResponse, status: int) -> None:
     response.headers = headers_of([*without_body(response.headers), *empty])
 
 
-def wanted_pieces(asked: Mapping[str, str], headers: Said, length: int, now: float) -> list[ByteRange] | None:
+def wanted_pieces(asked: Mapping[str, str], headers: Said, length: int, req: Request) -> list[ByteRange] | None:
     """Tell which pieces of a file a client asks for.
 
     Args:
         asked: What ``asked_of`` returned.
         headers: Those of the file.
         length: Its size, in bytes.
-        now: The time of the request, in seconds since the epoch.
+        req: The request.
 
     Returns:
         The pieces; an empty list where none of them lies in the file; None where the whole file is to be sent.
     """
     header = asked.get("Range")
-    if header is None or not _is_same(asked.get("If-Range"), headers, now):
+    if header is None or not _is_same(asked.get("If-Range"), headers, req):
         return None
     pieces = parse_ranges(header, length)
     # Content-Encoding would speak of the multipart body, which is not what was encoded: send the whole file then.
     return None if pieces is not None and len(pieces) > 1 and "Content-Encoding" in headers else pieces
 
 
-def _is_same(known: str | None, headers: Said, now: float) -> bool:
+def _is_same(known: str | None, headers: Said, req: Request) -> bool:
     """Evaluate If-Range: the client's part and ours must be of the same bytes, without any doubt."""
     if known is None:
         return True
@@ -223,7 +223,7 @@ def _is_same(known: str | None, headers: Said, now: float) -> bool:
         return known == headers.get("ETag") and not known.startswith("W/")
     modified = _date(headers, "Last-Modified")
     # A file changed within the second of the request can change once more in it: that date is a weak validator.
-    return modified is not None and modified == parse_http_date(known) and modified < int(now)
+    return modified is not None and modified == parse_http_date(known) and modified < int(req.start_time)
 
 
 def _refuse_range(req: Request, response: FileResponse) -> None:
@@ -238,7 +238,7 @@ def _send_pieces(response: FileResponse, pieces: list[ByteRange]) -> None:
     length = response.complete_length
     if len(pieces) == 1:
         body = RangeBody(response.body.file, pieces)
-        response.headers = headers_of(of_piece(response.headers, pieces[0], length))
+        response.headers = headers_of([*without_length(response.headers), *said_of_piece(pieces[0], length)])
     else:
         body, media_type = multipart(response.body.file, pieces, length, response.headers.get("Content-Type"))
         response.headers["Content-Type"] = media_type

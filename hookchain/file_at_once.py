@@ -7,20 +7,19 @@ is a FileResponse.
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from .conditional import asked_of, failed_condition, wanted_pieces
-from .file_headers import FileHeaders, Kind, file_headers, of_piece
+from .file_headers import FileHeaders, Kind, file_headers
 from .plain_response import PlainResponse
-from .ranges import BLOCK_SIZE
 from .responses import status_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
 
+    from .file_contents import Contents, KnownFile
     from .request import Request
-    from .storage import Storage
+    from .storage import Place
 
 _OK: Final = 200
 _PARTIAL: Final = 206
@@ -33,28 +32,24 @@ def nobody_has_a_say(req: Request) -> bool:
     Args:
         req: The request, in CONTENT.
     """
-    noted = vars(req)
     return (
         req.method == "GET"
         and req.status == _OK
-        and "selection" in noted
+        and req.is_begun
         and req.selection.output_filters.is_empty
         and req.framework is None
         and req.main is req.prev is None
-        and not (req.is_touched and ("headers_out" in noted or "err_headers_out" in noted))
+        and not (req.is_touched and ("headers_out" in vars(req) or "err_headers_out" in vars(req)))
     )
 
 
-def answer_at_once(
-    req: Request, storage: Storage, path: str, known: os.stat_result, kind: Kind
-) -> PlainResponse | None:
+def answer_at_once(req: Request, contents: Contents, place: Place, kind: Kind) -> PlainResponse | None:
     """Answer with a file, or with what the client lacks of it.
 
     Args:
         req: The request, about which ``nobody_has_a_say``.
-        storage: Where the file lies.
-        path: The path of the file there.
-        known: Its status, taken for this request.
+        contents: What the file holds.
+        place: The file.
         kind: What its bytes are.
 
     Returns:
@@ -63,46 +58,38 @@ def answer_at_once(
     Raises:
         OSError: The file cannot be opened.
     """
-    asked, now = asked_of(req), req.start_time
-    if asked:
-        said = file_headers(known, now, kind)
-        # The status is this request's own. Whether the file may be read is asked too: else it is refused, not known.
-        if failed_condition(asked, said.validators) == _NOT_MODIFIED and storage.is_readable(path):
-            return _made(b"", [*said.without_body], _NOT_MODIFIED) if said.can_be_sent else None
-    if known.st_size > BLOCK_SIZE and "Range" not in asked:
+    path, info = place.path, cast("os.stat_result", place.info)
+    asked, known = asked_of(req), contents.known(path, info)
+    said = _said(req, info, known, kind)
+    if not said.can_be_sent:
         return None
-    descriptor, info = storage.open_descriptor(path)
-    try:
-        said = file_headers(info, now, kind)
-        return _read(descriptor, info.st_size, said, asked, now) if said.can_be_sent else None
-    finally:
-        os.close(descriptor)
+    whole = 0, info.st_size
+    if not asked:
+        data = contents.read(path, info, known, whole)
+        return None if data is None else _made(data, [*said.pairs], _OK)
+    status = failed_condition(asked, said.validators)
+    if status is not None:
+        # Whether the file may be read is asked too: else it is refused, not known.
+        is_theirs = status == _NOT_MODIFIED and (known is not None or contents.is_readable(path, info))
+        return _made(b"", [*said.without_body], _NOT_MODIFIED) if is_theirs else None
+    pieces = wanted_pieces(asked, said.validators, info.st_size, req)
+    if pieces is not None and len(pieces) != 1:
+        return None
+    data = contents.read(path, info, known, pieces[0] if pieces else whole)
+    if data is None:
+        return None
+    pairs = said.of_piece(pieces[0], info.st_size) if pieces else [*said.pairs]
+    return _made(data, pairs, _PARTIAL if pieces else _OK)
 
 
-def _read(
-    descriptor: int, length: int, said: FileHeaders, asked: Mapping[str, str], now: float
-) -> PlainResponse | None:
-    """Read the whole file or the one piece that is wanted; None where that is more than a block, or another matter."""
-    pieces = None
-    if asked:
-        if failed_condition(asked, said.validators) is not None:
-            return None
-        pieces = wanted_pieces(asked, said.validators, length, now)
-    start, stop = 0, length
-    if pieces is not None:
-        if len(pieces) != 1:
-            return None
-        start, stop = pieces[0]
-    if stop - start > BLOCK_SIZE:
-        return None
-    if start:
-        os.lseek(descriptor, start, os.SEEK_SET)
-    data = os.read(descriptor, stop - start)
-    if len(data) != stop - start:
-        return None
-    if pieces is None:
-        return _made(data, [*said.pairs], _OK)
-    return _made(data, of_piece(said.pairs, pieces[0], length), _PARTIAL)
+def _said(req: Request, info: os.stat_result, known: KnownFile | None, kind: Kind) -> FileHeaders:
+    """Return the headers of a file; of one that is known they are not in the future."""
+    if known is None:
+        return file_headers(info, req.start_time, kind)
+    said = known.said
+    if said is None or said[0] != kind:
+        said = known.said = kind, file_headers(info, req.start_time, kind)
+    return said[1]
 
 
 def _made(data: bytes, pairs: list[tuple[str, str]], status: int) -> PlainResponse:

@@ -49,6 +49,15 @@ class FileHeaders:
         return tuple(without_body(self.pairs))
 
     @functools.cached_property
+    def without_length(self) -> tuple[Pair, ...]:
+        """Those that do not say how many bytes are sent."""
+        return tuple(without_length(self.pairs))
+
+    def of_piece(self, piece: ByteRange, length: int) -> list[Pair]:
+        """Return the headers for a piece of a file of ``length`` bytes."""
+        return [*self.without_length, *said_of_piece(piece, length)]
+
+    @functools.cached_property
     def can_be_sent(self) -> bool:
         """Whether none of them would break the response apart."""
         try:
@@ -99,17 +108,19 @@ def without_body(headers: Iterable[Pair]) -> list[Pair]:
     return [pair for pair in headers if pair[0].lower() not in _BODY_HEADERS]
 
 
-def of_piece(headers: Iterable[Pair], piece: ByteRange, length: int) -> list[Pair]:
-    """Return the headers of a file as they are for a piece of it.
+def without_length(headers: Iterable[Pair]) -> list[Pair]:
+    """Return the headers of a file without those that say how many bytes of it are sent."""
+    return [pair for pair in headers if pair[0].lower() not in _PIECE_HEADERS]
+
+
+def said_of_piece(piece: ByteRange, length: int) -> list[Pair]:
+    """Return the headers that say which bytes are sent of a file.
 
     Args:
-        headers: Those of the file.
         piece: The piece.
         length: The size of the file, in bytes.
     """
-    kept = [pair for pair in headers if pair[0].lower() not in _PIECE_HEADERS]
     return [
-        *kept,
         ("Content-Length", str(piece.stop - piece.start)),
         ("Content-Range", piece.content_range(length)),
     ]

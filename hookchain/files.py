@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from werkzeug.exceptions import MethodNotAllowed
@@ -11,12 +11,13 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
 from .file_at_once import answer_at_once, nobody_has_a_say
+from .file_contents import Contents
 from .file_headers import Kind
 from .file_response import FileBody, FileResponse
 from .listing import Entry, listing_page
 from .media_types import guess
 from .paths import encode
-from .precompressed import choose_coding, find_siblings
+from .precompressed import Siblings, choose_coding
 from .results import OK, InternalRedirect, Result
 from .storage import FORBIDDEN, NOT_FOUND, Place, Storage, refusal_of
 
@@ -40,7 +41,7 @@ class FileService:
     answered that depends on what is there, so that a guarded folder does not tell what it holds.
     """
 
-    __slots__ = ("_index", "_listing", "_precompressed", "_storage")
+    __slots__ = ("_contents", "_index", "_listing", "_siblings", "_storage")
 
     def __init__(
         self,
@@ -62,7 +63,8 @@ class FileService:
         self._storage: Final = Storage(root)
         self._index: Final = tuple(index)
         self._listing: Final = listing
-        self._precompressed: Final = precompressed
+        self._contents: Final = Contents(self._storage)
+        self._siblings: Final = Siblings(self._storage) if precompressed else None
 
     @property
     def root(self) -> str:
@@ -175,11 +177,8 @@ class FileService:
         index = self._find_index(req, place)
         if index is not None:
             filename, place = _take_index(req, filename, place, *index)
-        real = place.real
         req.filename, req.path_info, req.finfo = filename, place.rest, place.info
-        noted = vars(req)
-        noted["_file_refusal"], noted["_mapped_file"] = place.refusal, (filename, place)
-        noted["_resolved_path"] = None if real == req.path else real
+        req.mapped_file = filename, place
         return place
 
     def _find_index(self, req: Request, place: Place) -> tuple[str, Place] | None:
@@ -194,7 +193,7 @@ class FileService:
 
     def _current(self, req: Request) -> Place:
         """Give what MAP_TO_STORAGE found, or look again where a handler named another file since."""
-        mapped: tuple[str, Place] | None = vars(req).get("_mapped_file")
+        mapped = req.mapped_file
         if mapped is not None and mapped[0] == req.filename:
             return mapped[1]
         # As in httpd: where a handler answered MAP_TO_STORAGE itself and left no finfo, there is no file.
@@ -204,7 +203,7 @@ class FileService:
 
     def _send(self, req: Request, place: Place) -> int | Response:
         told = req.content_encoding_out
-        siblings = find_siblings(req, self._storage, place.path) if self._precompressed and told is None else None
+        siblings = self._siblings.find(req, place) if self._siblings is not None and told is None else None
         coding = choose_coding(req.accept_encodings, siblings) if siblings else None
         choices = [(coding, siblings[coding])] if siblings and coding else []
         vary = "Accept-Encoding" if siblings else None
@@ -218,9 +217,8 @@ class FileService:
         return refusal or NOT_FOUND
 
     def _answer(self, req: Request, place: Place, kind: Kind) -> Response:
-        info = cast("os.stat_result", place.info)
         if nobody_has_a_say(req):
-            answer = answer_at_once(req, self._storage, place.path, info, kind)
+            answer = answer_at_once(req, self._contents, place, kind)
             if answer is not None:
                 return answer
         file, info = self._storage.open(place.path)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from .file_memory import Memory, is_settled
+
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
     from werkzeug.datastructures import Accept
 
     from .request import Request
@@ -14,24 +19,51 @@ if TYPE_CHECKING:
 _CODINGS: Final = {".br": "br", ".zst": "zstd", ".gz": "gzip"}
 
 
-def find_siblings(req: Request, storage: Storage, path: str) -> dict[str, Place]:
-    """Find the encoded forms of a file.
+class Siblings:
+    """The encoded forms of the files of a document root."""
 
-    Args:
-        req: The request for the file; a form that is guarded in another way does not count.
-        storage: Where the file lies.
-        path: The path of the file there.
+    __slots__ = ("_endings", "_storage")
 
-    Returns:
-        Places by content coding, the one to be preferred first.
-    """
-    found: dict[str, Place] = {}
-    for ending in storage.endings(path, _CODINGS):
-        asked = path + ending
-        sibling = storage.look(asked)
-        if sibling.is_file and all(req.chain.guards_agree(req, name) for name in {asked, sibling.path}):
-            found[_CODINGS[ending]] = sibling
-    return found
+    def __init__(self, storage: Storage) -> None:
+        """Take where the files lie."""
+        self._storage: Final = storage
+        self._endings: Final[Memory[tuple[str, ...]]] = Memory()
+
+    def find(self, req: Request, place: Place) -> dict[str, Place]:
+        """Find the encoded forms of a file.
+
+        Args:
+            req: The request for the file; a form that is guarded in another way does not count.
+            place: The file.
+
+        Returns:
+            Places by content coding, the one to be preferred first.
+        """
+        try:
+            folder = self._storage.folder_status(place)
+        except OSError:
+            return {}
+        endings = self._endings.recall(place.path, folder)
+        if endings is None:
+            endings = self._look_for_names(place.path, folder)
+        return self._look_at(req, place, endings) if endings else {}
+
+    def _look_for_names(self, path: str, folder: os.stat_result) -> tuple[str, ...]:
+        """Tell by which endings there is a name beside that of a file; the folder tells when a name came or went."""
+        settled = is_settled(folder)
+        endings = tuple(ending for ending in _CODINGS if self._storage.has_name(path + ending))
+        if settled:
+            self._endings.keep(path, folder, endings)
+        return endings
+
+    def _look_at(self, req: Request, place: Place, endings: Iterable[str]) -> dict[str, Place]:
+        found: dict[str, Place] = {}
+        for ending in endings:
+            asked = place.path + ending
+            sibling = self._storage.look(asked, "", place.folder)
+            if sibling.is_file and all(req.chain.guards_agree(req, name) for name in {asked, sibling.path}):
+                found[_CODINGS[ending]] = sibling
+        return found
 
 
 def choose_coding(accept: Accept, siblings: dict[str, Place]) -> str | None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from .plan import Selection
+    from .storage import Place
 
 
 class TraceEntry(NamedTuple):
@@ -166,8 +167,7 @@ class Request(SansIORequest):
     guard_passed: bool = False
     is_altered: bool = False
     called_already: Phase | None = None
-    _file_refusal: int | None = None
-    _resolved_path: str | None = None
+    mapped_file: tuple[str, Place] | None = None  # by which name a file was looked for, and what was found
     refusal: Any = None
     finished_at: float | None = None
     raw_uri: str | None
@@ -298,12 +298,13 @@ class Request(SansIORequest):
         name = self.filename
         if root is not None and (name == root or name.startswith(root.rstrip("/") + "/")):
             name = "/" + name[len(root) :].lstrip("/")
-        return (name,) if self._resolved_path is None else (name, self._resolved_path)
+        real = self.path if self.mapped_file is None else self.mapped_file[1].real
+        return (name,) if real == self.path else (name, real)
 
     @property
     def file_refusal(self) -> int | None:
         """The status with which the file is refused, kept until the request has passed its guards; or None."""
-        return self._file_refusal
+        return None if self.mapped_file is None else self.mapped_file[1].refusal
 
     # --- what handlers write to
 

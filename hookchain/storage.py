@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import io
 import os
 import stat
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
@@ -22,6 +23,7 @@ _WELL_KNOWN: Final = "/.well-known"
 # A name from a URL must not be taken apart anew by a file system that knows other separators.
 _FOREIGN_SEPARATORS: tuple[str, ...] = () if os.sep == "/" else ("\\", ":")
 _KNOWS_EFFECTIVE_IDS: Final = os.access in os.supports_effective_ids
+_MUST_FOLLOW_LINKS: Final = os.access not in os.supports_follow_symlinks
 _SERVED: Final = (stat.S_IFREG, stat.S_IFDIR)
 _OPEN_FLAGS: Final = (
     os.O_RDONLY
@@ -40,12 +42,14 @@ class Place(NamedTuple):
         rest: What was asked for behind it (httpd's ``path_info``), starting with ``/`` or empty.
         info: The status of the file or folder; None when nothing is there or it is refused.
         refusal: The status to answer whatever is there; None when nothing speaks against it.
+        folder: The status of the folder that it lies in, where the way led through it.
     """
 
     path: str
     rest: str = ""
     info: os.stat_result | None = None
     refusal: int | None = None
+    folder: os.stat_result | None = None
 
     @property
     def real(self) -> str:
@@ -121,22 +125,19 @@ class Storage:
         Returns:
             The place. Every error of the file system is told in it, and none is raised.
         """
-        if is_hidden(path) or (_FOREIGN_SEPARATORS and any(separator in path for separator in _FOREIGN_SEPARATORS)):
-            return Place(path, refusal=FORBIDDEN)
-        if not path.startswith("/") or "//" in path or not _is_unicode(path):
-            return Place(path)
-        return self._walk(path)
+        return _without_looking(path, _FOREIGN_SEPARATORS) or self._walk(path)
 
     def _walk(self, path: str) -> Place:
         """Look at one level after the other: each may have become something else since the last request."""
-        folder, here, links, end = None, "", 0, 0
+        folder: Place | None = None
+        here, links, end = "", 0, 0
         while end + 1 < len(path):  # what is left is more than a slash at the end
             start = end
             end = path.find("/", start + 1)
             if end < 0:
                 end = len(path)
             asked = here + path[start:end]
-            place = self.look(asked, path[end:])
+            place = self.look(asked, path[end:], None if folder is None else folder.info)
             if place.path != asked:
                 links += 1
                 if links > _MAX_LINKS:
@@ -147,12 +148,13 @@ class Storage:
         folder = folder or self.look("")
         return folder._replace(path=(f"{here}/" if path[-1] == "/" else here) or "/", rest="")
 
-    def look(self, path: str, rest: str = "") -> Place:
+    def look(self, path: str, rest: str = "", folder: os.stat_result | None = None) -> Place:
         """See what is at a path whose folder was found before.
 
         Args:
             path: A path in such a folder, with no ``/`` at its end; empty for the root itself.
             rest: What was asked for behind it.
+            folder: The status of that folder, where it was taken for this request.
 
         Returns:
             The place.
@@ -161,14 +163,14 @@ class Storage:
             info = self._status(path)
             kind = stat.S_IFMT(info.st_mode)
             if kind == stat.S_IFLNK:
-                path = self._follow(path)
+                path, folder = self._follow(path), None
                 info = self._status(path)
                 kind = stat.S_IFMT(info.st_mode)
         except (OSError, ValueError) as error:
             return Place(path or "/", rest, refusal=refusal_of(error))
         if kind not in _SERVED:
             return Place(path, rest, refusal=FORBIDDEN)
-        return Place(path or "/", rest, info)
+        return Place(path or "/", rest, info, None, folder)
 
     def _status(self, path: str) -> os.stat_result:
         return os.lstat(self.root + (path or "/"))  # with the slash, a root that is a symlink is followed
@@ -205,15 +207,20 @@ class Storage:
             if place.info is not None and os.access(self.root + place.path, mode):
                 yield name, place
 
-    def endings(self, path: str, among: Iterable[str]) -> list[str]:
-        """Tell by which endings there is something beside a path; no more is said of it, and that costs half a look.
+    def folder_status(self, place: Place) -> os.stat_result:
+        """Return the status of the folder that a file lies in.
 
         Args:
-            path: A path that ``find`` or ``look`` gave.
-            among: The endings.
+            place: The file.
+
+        Raises:
+            OSError: It is gone.
         """
-        name = self.root + path
-        return [ending for ending in among if os.access(name + ending, os.F_OK)]
+        return place.folder or self._status(place.path[: place.path.rindex("/") + 1])
+
+    def has_name(self, path: str) -> bool:
+        """Tell whether a name is there, whatever it names; that costs half a look."""
+        return os.access(self.root + path, os.F_OK, follow_symlinks=_MUST_FOLLOW_LINKS)
 
     def is_readable(self, path: str) -> bool:
         """Tell whether the file at the path of a place could be opened.
@@ -256,6 +263,16 @@ class Storage:
             os.close(descriptor)
             raise PermissionError(errno.EACCES, "not a regular file")
         return descriptor, info
+
+
+@functools.lru_cache(maxsize=1024)
+def _without_looking(path: str, foreign_separators: tuple[str, ...]) -> Place | None:
+    """Return what is to be said of a path whatever is there; None where that is nothing."""
+    if is_hidden(path) or any(separator in path for separator in foreign_separators):
+        return Place(path, refusal=FORBIDDEN)
+    if not path.startswith("/") or "//" in path or not _is_unicode(path):
+        return Place(path)
+    return None
 
 
 def _is_unicode(path: str) -> bool:

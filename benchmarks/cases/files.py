@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import tempfile
+import time
 import wsgiref.util
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -19,6 +20,7 @@ from hookchain import HookChain
 
 _SIZES = {"small.bin": 1 << 10, "large.bin": 10 << 20}
 _PART = 1024
+_SETTLED = 2.1  # seconds: files that have been there for a while, as on any site, may be remembered
 
 
 @cache
@@ -28,6 +30,7 @@ def _root() -> Path:
     for name, size in _SIZES.items():
         (root / name).write_bytes(os.urandom(_PART) * (size // _PART))
         os.utime(root / name, (1_700_000_000, 1_700_000_000))
+    time.sleep(_SETTLED)
     return root
 
 

@@ -118,7 +118,7 @@ def test_a_request_without_a_file_name_has_no_file(service):
     ],
 )
 def test_the_real_place_is_told_where_the_path_is_another(service, path, real):
-    assert mapped(service, make(path))._resolved_path == real
+    assert mapped(service, make(path)).storage_paths[1:] == (() if real is None else (real,))
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_nothing_is_answered_before_content(service, path):
 def test_a_refusal_is_kept_for_content_and_hides_what_is_there(service):
     for path in ("/.env", "/link-out.txt", "/link-private.txt", "/fifo"):
         req = mapped(service, make(path))
-        assert (req._file_refusal, req.finfo) == (403, None)
-    assert mapped(service, make("/public.txt"))._file_refusal is None
+        assert (req.file_refusal, req.finfo) == (403, None)
+    assert mapped(service, make("/public.txt")).file_refusal is None
 
 
 # --- TYPE
