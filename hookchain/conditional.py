@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from werkzeug.datastructures import EnvironHeaders
@@ -17,7 +16,7 @@ from .ranges import ByteRange, RangeBody, multipart, parse_ranges
 from .responses import headers_of, status_response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from werkzeug.datastructures import Headers
     from werkzeug.wrappers import Response
@@ -38,9 +37,14 @@ _FIELDS: Final = {
     name: f"HTTP_{name.upper().replace('-', '_')}"
     for name in ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since", "Range", "If-Range")
 }
-_KEYS: Final = frozenset(_FIELDS.values())
+_NAMES: Final = {key: name for name, key in _FIELDS.items()}
+_PARTIAL_CONTENT: Final = 206
+_NOT_MODIFIED: Final = 304
+_PRECONDITION_FAILED: Final = 412
+_NOT_SATISFIABLE: Final = 416
 _EMPTY: Final = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "0"))
 _LONGEST_DATE: Final = 64
+_LONGEST_RANGE: Final = 64  # of those that are remembered
 
 Said: TypeAlias = "Headers | Mapping[str, str]"
 """The headers of a file; of those by which it is known, a mapping is enough."""
@@ -91,9 +95,7 @@ def asked_of(req: Request) -> dict[str, str]:
     environ, headers = req.environ, vars(req).get("headers")
     # Headers that nobody has put in the place of the environ's say what it says.
     if environ is not None and (headers is None or (type(headers) is EnvironHeaders and headers.environ is environ)):
-        if environ.keys().isdisjoint(_KEYS):
-            return {}
-        return {name: environ[key] for name, key in _FIELDS.items() if key in environ}
+        return {_NAMES[key]: environ[key] for key in environ.keys() & _NAMES.keys()}
     return {name: ", ".join(req.headers.getlist(name)) for name in _FIELDS if name in req.headers}
 
 
@@ -150,8 +152,8 @@ def failed_condition(asked: Mapping[str, str], headers: Said) -> int | None:
         412 or 304; None where it is to be sent.
     """
     if not _may_proceed(asked, headers):
-        return HTTPStatus.PRECONDITION_FAILED
-    return None if _is_needed(asked, headers) else HTTPStatus.NOT_MODIFIED
+        return _PRECONDITION_FAILED
+    return None if _is_needed(asked, headers) else _NOT_MODIFIED
 
 
 def _may_proceed(asked: Mapping[str, str], headers: Said) -> bool:
@@ -191,11 +193,11 @@ def _date(headers: Said, name: str) -> int | None:
 
 def _send_no_body(response: FileResponse, status: int) -> None:
     response.drop_body(status)
-    empty = () if status == HTTPStatus.NOT_MODIFIED else _EMPTY
+    empty = () if status == _NOT_MODIFIED else _EMPTY
     response.headers = headers_of([*without_body(response.headers), *empty])
 
 
-def wanted_pieces(asked: Mapping[str, str], headers: Said, length: int, req: Request) -> list[ByteRange] | None:
+def wanted_pieces(asked: Mapping[str, str], headers: Said, length: int, req: Request) -> Sequence[ByteRange] | None:
     """Tell which pieces of a file a client asks for.
 
     Args:
@@ -210,9 +212,12 @@ def wanted_pieces(asked: Mapping[str, str], headers: Said, length: int, req: Req
     header = asked.get("Range")
     if header is None or not _is_same(asked.get("If-Range"), headers, req):
         return None
-    pieces = parse_ranges(header, length)
+    pieces = _remembered_ranges(header, length) if len(header) <= _LONGEST_RANGE else parse_ranges(header, length)
     # Content-Encoding would speak of the multipart body, which is not what was encoded: send the whole file then.
     return None if pieces is not None and len(pieces) > 1 and "Content-Encoding" in headers else pieces
+
+
+_remembered_ranges = functools.lru_cache(maxsize=1024)(parse_ranges)
 
 
 def _is_same(known: str | None, headers: Said, req: Request) -> bool:
@@ -228,13 +233,13 @@ def _is_same(known: str | None, headers: Said, req: Request) -> bool:
 
 def _refuse_range(req: Request, response: FileResponse) -> None:
     page = status_response(req, RequestedRangeNotSatisfiable(response.complete_length))
-    _send_no_body(response, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+    _send_no_body(response, _NOT_SATISFIABLE)
     response.set_data(page.get_data())
     for name in ("Content-Type", "Content-Range"):
         response.headers[name] = page.headers[name]
 
 
-def _send_pieces(response: FileResponse, pieces: list[ByteRange]) -> None:
+def _send_pieces(response: FileResponse, pieces: Sequence[ByteRange]) -> None:
     length = response.complete_length
     if len(pieces) == 1:
         body = RangeBody(response.body.file, pieces)
@@ -243,5 +248,5 @@ def _send_pieces(response: FileResponse, pieces: list[ByteRange]) -> None:
         body, media_type = multipart(response.body.file, pieces, length, response.headers.get("Content-Type"))
         response.headers["Content-Type"] = media_type
         response.headers["Content-Length"] = str(body.length)
-    response.set_status(HTTPStatus.PARTIAL_CONTENT)
+    response.set_status(_PARTIAL_CONTENT)
     response.response = body

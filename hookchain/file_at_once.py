@@ -7,7 +7,7 @@ is a FileResponse.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from .conditional import asked_of, failed_condition, wanted_pieces
 from .file_headers import FileHeaders, Kind, file_headers
@@ -35,7 +35,7 @@ def nobody_has_a_say(req: Request) -> bool:
     return (
         req.method == "GET"
         and req.status == _OK
-        and req.is_begun
+        and hasattr(req, "selection")
         and req.selection.output_filters.is_empty
         and req.framework is None
         and req.main is req.prev is None
@@ -58,7 +58,8 @@ def answer_at_once(req: Request, contents: Contents, place: Place, kind: Kind) -
     Raises:
         OSError: The file cannot be opened.
     """
-    path, info = place.path, cast("os.stat_result", place.info)
+    path = place.path
+    info: Any = place.info
     asked, known = asked_of(req), contents.known(path, info)
     said = _said(req, info, known, kind)
     if not said.can_be_sent:

@@ -30,26 +30,20 @@ class KnownFile:
 
 
 class Contents:
-    """The contents of the files of a document root."""
+    """The contents of the files of a document root.
 
-    __slots__ = ("_known", "_storage")
+    Attributes:
+        known: Returns what is known of a file, given its path and its status now; None where it was not asked for
+            since it was changed, or has just been changed.
+    """
+
+    __slots__ = ("_known", "_storage", "known")
 
     def __init__(self, storage: Storage) -> None:
         """Take where the files lie."""
         self._storage: Final = storage
         self._known: Final[Memory[KnownFile]] = Memory()
-
-    def known(self, path: str, info: os.stat_result) -> KnownFile | None:
-        """Return what is known of a file.
-
-        Args:
-            path: A path that the storage gave.
-            info: Its status now.
-
-        Returns:
-            None where it was not asked for since it was changed, or has just been.
-        """
-        return self._known.recall(path, info)
+        self.known: Final = self._known.recall
 
     def is_readable(self, path: str, info: os.stat_result) -> bool:
         """Tell whether a file of which nothing is known could be opened.

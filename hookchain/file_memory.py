@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Final, Generic, TypeAlias, TypeVar
 
 Stamp: TypeAlias = tuple[int, int, int, int, int]
@@ -21,9 +23,8 @@ _NANOSECONDS: Final = 1_000_000_000
 _LONGEST_STEP: Final = 2 * _NANOSECONDS  # of the clocks of file systems: FAT's
 
 
-def stamp_of(info: os.stat_result) -> Stamp:
-    """Return what of a status is another as soon as the file or folder is."""
-    return info.st_ctime_ns, info.st_mtime_ns, info.st_size, info.st_ino, info.st_dev
+stamp_of: Callable[[os.stat_result], Stamp] = attrgetter("st_ctime_ns", "st_mtime_ns", "st_size", "st_ino", "st_dev")
+"""Returns what of a status is another as soon as the file or folder is."""
 
 
 def is_settled(info: os.stat_result) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -31,6 +32,7 @@ __all__ = ["FileBody", "FileResponse", "FileService"]
 
 _METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _UNKNOWN_TYPE: Final = "application/octet-stream"  # a type that no browser guesses HTML from
+_VARY: Final = "Accept-Encoding"
 _IN_QUERY: Final = "/!$&'()*+,;=:@?%"
 
 
@@ -84,7 +86,7 @@ class FileService:
             httpd ``ap_core_translate`` (server/core.c).
         """
         if req.filename is None:
-            req.filename = f"{self._storage.root}/{req.path.removeprefix('/')}"
+            req.filename = f"{self._storage.root}/{req.canonical_path.removeprefix('/')}"
         return OK
 
     def map_to_storage(self, req: Request) -> Result:
@@ -167,23 +169,25 @@ class FileService:
 
     def _map(self, req: Request, filename: str) -> Place:
         """Find the file of a name, and write into the request what was found."""
-        path = self._storage.path_of(filename)
+        asked, path = req.canonical_path, self._storage.path_of(filename)
         if path is None:
-            place = Place(req.path, refusal=FORBIDDEN)
+            place = Place(asked, refusal=FORBIDDEN)
         else:
-            place = _agreed(req, self._storage.find(path), req.path)
-            if place.rest:
+            place = self._storage.find(path)
+            if place.path != asked:
+                place = _agreed(req, place, asked)
                 filename = filename.removesuffix(place.rest)
-        index = self._find_index(req, place)
-        if index is not None:
-            filename, place = _take_index(req, filename, place, *index)
+        if place.is_folder:
+            index = self._find_index(req, place)
+            if index is not None:
+                filename, place = _take_index(req, filename, place, *index)
         req.filename, req.path_info, req.finfo = filename, place.rest, place.info
         req.mapped_file = filename, place
         return place
 
     def _find_index(self, req: Request, place: Place) -> tuple[str, Place] | None:
         """Look for the file that answers for a folder; one that is refused is not passed over for the next."""
-        if not place.is_folder or not req.path.endswith("/"):
+        if not place.is_folder or not req.canonical_path.endswith("/"):
             return None
         for name in self._index:
             child = self._storage.look(f"{place.path.rstrip('/')}/{name}")
@@ -204,17 +208,16 @@ class FileService:
     def _send(self, req: Request, place: Place) -> int | Response:
         told = req.content_encoding_out
         siblings = self._siblings.find(req, place) if self._siblings is not None and told is None else None
-        coding = choose_coding(req.accept_encodings, siblings) if siblings else None
-        choices = [(coding, siblings[coding])] if siblings and coding else []
-        vary = "Accept-Encoding" if siblings else None
         content_type = req.content_type_out or _UNKNOWN_TYPE
-        refusal: int | None = None
-        for encoded_as, chosen in (*choices, (told, place)):
-            try:
-                return self._answer(req, chosen, (content_type, encoded_as, vary))
-            except OSError as error:
-                refusal = refusal_of(error)
-        return refusal or NOT_FOUND
+        if siblings:
+            coding = choose_coding(req.accept_encodings, siblings)
+            if coding is not None:
+                with suppress(OSError):
+                    return self._answer(req, siblings[coding], (content_type, coding, _VARY))
+        try:
+            return self._answer(req, place, (content_type, told, _VARY if siblings else None))
+        except OSError as error:
+            return refusal_of(error) or NOT_FOUND
 
     def _answer(self, req: Request, place: Place, kind: Kind) -> Response:
         if nobody_has_a_say(req):
@@ -270,7 +273,7 @@ def _take_index(req: Request, filename: str, folder: Place, name: str, child: Pl
 
 
 def _refused(place: Place) -> Place:
-    return place._replace(info=None, refusal=FORBIDDEN)
+    return Place(place.path, place.rest, refusal=FORBIDDEN)
 
 
 def _allowed(req: Request) -> list[str]:

@@ -43,6 +43,8 @@ class Place(NamedTuple):
         info: The status of the file or folder; None when nothing is there or it is refused.
         refusal: The status to answer whatever is there; None when nothing speaks against it.
         folder: The status of the folder that it lies in, where the way led through it.
+        is_file: Whether a regular file is here, and was asked for with nothing behind its name.
+        is_folder: Whether a folder is here.
     """
 
     path: str
@@ -50,21 +52,13 @@ class Place(NamedTuple):
     info: os.stat_result | None = None
     refusal: int | None = None
     folder: os.stat_result | None = None
+    is_file: bool = False
+    is_folder: bool = False
 
     @property
     def real(self) -> str:
         """The path that was asked for, but for the symlinks on it."""
         return self.path + self.rest if self.rest else self.path
-
-    @property
-    def is_file(self) -> bool:
-        """Whether a regular file is here, and was asked for with nothing behind its name."""
-        return self.info is not None and stat.S_ISREG(self.info.st_mode) and not self.rest
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether a folder is here."""
-        return self.info is not None and stat.S_ISDIR(self.info.st_mode)
 
 
 def is_hidden(path: str) -> bool:
@@ -130,6 +124,7 @@ class Storage:
     def _walk(self, path: str) -> Place:
         """Look at one level after the other: each may have become something else since the last request."""
         folder: Place | None = None
+        above: os.stat_result | None = None
         here, links, end = "", 0, 0
         while end + 1 < len(path):  # what is left is more than a slash at the end
             start = end
@@ -137,14 +132,14 @@ class Storage:
             if end < 0:
                 end = len(path)
             asked = here + path[start:end]
-            place = self.look(asked, path[end:], None if folder is None else folder.info)
+            place = self.look(asked, path[end:], above)
             if place.path != asked:
                 links += 1
                 if links > _MAX_LINKS:
                     return Place(path)
             if not place.is_folder:
                 return place
-            folder, here = place, place.path.rstrip("/")
+            folder, above, here = place, place.info, place.path.rstrip("/")
         folder = folder or self.look("")
         return folder._replace(path=(f"{here}/" if path[-1] == "/" else here) or "/", rest="")
 
@@ -160,20 +155,18 @@ class Storage:
             The place.
         """
         try:
-            info = self._status(path)
+            info = os.lstat(self.root + (path or "/"))  # with the slash, a root that is a symlink is followed
             kind = stat.S_IFMT(info.st_mode)
             if kind == stat.S_IFLNK:
                 path, folder = self._follow(path), None
-                info = self._status(path)
+                info = os.lstat(self.root + (path or "/"))
                 kind = stat.S_IFMT(info.st_mode)
         except (OSError, ValueError) as error:
             return Place(path or "/", rest, refusal=refusal_of(error))
         if kind not in _SERVED:
             return Place(path, rest, refusal=FORBIDDEN)
-        return Place(path or "/", rest, info, None, folder)
-
-    def _status(self, path: str) -> os.stat_result:
-        return os.lstat(self.root + (path or "/"))  # with the slash, a root that is a symlink is followed
+        is_folder = kind == stat.S_IFDIR
+        return Place(path or "/", rest, info, None, folder, not (is_folder or rest), is_folder)
 
     def _follow(self, path: str) -> str:
         """Resolve a symlink by where it leads, judging by whole components."""
@@ -216,7 +209,7 @@ class Storage:
         Raises:
             OSError: It is gone.
         """
-        return place.folder or self._status(place.path[: place.path.rindex("/") + 1])
+        return place.folder or os.lstat(self.root + place.path[: place.path.rindex("/") + 1])
 
     def has_name(self, path: str) -> bool:
         """Tell whether a name is there, whatever it names; that costs half a look."""
