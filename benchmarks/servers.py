@@ -103,7 +103,7 @@ def serving(kind: str, app: str, *, workers: int = 1, send_buffer: int | None = 
         _wait(process, port)
         yield Server(port, process.pid)
     finally:
-        _end(process)
+        end(process)
 
 
 def _wait(process: subprocess.Popen[bytes], port: int) -> None:
@@ -121,7 +121,8 @@ def _answers(port: int) -> bool:
     return False
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a server and all that it started, by force where it does not go."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, sign)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 from .audit_layout import annotation, lay_out
-from .layout import FALLBACK_WIDTH, Line, terminal_width
+from .layout import FALLBACK_WIDTH, Line, Table
 from .routes import OTHER, Kind
 
 State = Literal["unguarded", "partial", "closed", "public", "guarded"]
@@ -130,7 +130,7 @@ class AuditedRoute:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class Audit:
+class Audit(Table):
     """Every route of an app with what guards it. It prints as a table.
 
     Attributes:
@@ -174,21 +174,3 @@ class Audit:
             width: in columns. Where the table is wider, places go below names.
         """
         return lay_out(self, width)
-
-    def text(self, width: int = FALLBACK_WIDTH) -> str:
-        """Return the table for a terminal of some width, in columns."""
-        return "\n".join("".join(piece.text for piece in line) for line in self.lines(width))
-
-    def print(self, file: TextIO | None = None) -> None:
-        """Print the table, as wide as the terminal is.
-
-        Args:
-            file: a text stream; None is standard output.
-        """
-        print(self.text(terminal_width()), file=file)
-
-    def __str__(self) -> str:
-        """Return the table."""
-        return self.text()
-
-    __repr__ = __str__

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
-from .layout import FALLBACK_WIDTH, Line, lay_out, terminal_width
+from .layout import FALLBACK_WIDTH, Line, Table, lay_out
 from .phases import Phase
 
 GuardState = Literal["guarded", "public", "closed", "open"]
@@ -85,7 +85,7 @@ class Document:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class Explanation:
+class Explanation(Table):
     """What applies to a request, phase by phase, as if each handler declined. It prints as a table.
 
     Attributes:
@@ -166,21 +166,3 @@ class Explanation:
             width: in columns. Where the table is wider, places go below names.
         """
         return lay_out(self, width)
-
-    def text(self, width: int = FALLBACK_WIDTH) -> str:
-        """Return the table for a terminal of some width, in columns."""
-        return "\n".join("".join(piece.text for piece in line) for line in self.lines(width))
-
-    def print(self, file: TextIO | None = None) -> None:
-        """Print the table, as wide as the terminal is.
-
-        Args:
-            file: a text stream; None is standard output.
-        """
-        print(self.text(terminal_width()), file=file)
-
-    def __str__(self) -> str:
-        """Return the table."""
-        return self.text()
-
-    __repr__ = __str__

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import abc
 import itertools
 import os
 import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from .error_log import printable
 from .phases import Phase
@@ -38,6 +39,38 @@ FALLBACK_WIDTH = 100
 def terminal_width() -> int:
     """Return the width of the terminal in columns; something to read well where there is none."""
     return shutil.get_terminal_size((FALLBACK_WIDTH, 0)).columns
+
+
+class Table(abc.ABC):
+    """What prints itself as a table."""
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    def lines(self, width: int = FALLBACK_WIDTH) -> Iterator[Line]:
+        """Yield the table's lines, each as pieces of text with the part that they play.
+
+        Args:
+            width: in columns.
+        """
+
+    def text(self, width: int = FALLBACK_WIDTH) -> str:
+        """Return the table for a terminal of some width, in columns."""
+        return "\n".join("".join(piece.text for piece in line) for line in self.lines(width))
+
+    def print(self, file: TextIO | None = None) -> None:
+        """Print the table, as wide as the terminal is.
+
+        Args:
+            file: a text stream; None is standard output.
+        """
+        print(self.text(terminal_width()), file=file)
+
+    def __str__(self) -> str:
+        """Return the table."""
+        return self.text()
+
+    __repr__ = __str__
 
 
 class _Entry(NamedTuple):

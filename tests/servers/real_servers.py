@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+from benchmarks.servers import end
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
@@ -118,7 +119,7 @@ def running(name: str, target: str, output: Path, variables: Mapping[str, str]) 
             _wait(process, address, output)
             yield Server(name, address, output)
         finally:
-            _stop(process)
+            end(process)
 
 
 def _wait(process: subprocess.Popen[bytes], address: tuple[str, int], output: Path) -> None:
@@ -129,12 +130,3 @@ def _wait(process: subprocess.Popen[bytes], address: tuple[str, int], output: Pa
         if process.poll() is not None or time.monotonic() > patience:
             raise RuntimeError(f"the server does not listen: {output.read_text(errors='replace')}")
         time.sleep(0.05)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, sign)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-            return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -24,26 +25,26 @@ def pair(name: str, answer: object = None, *, is_async: bool = False) -> Any:
     """Return a pair that notes both its halves, and the exception that it finds at its yield."""
 
     def handler(req: Request) -> Iterator[object]:
-        note(req, f"{name} first")
-        try:
+        with _noting(req, name):
             yield answer
-        except Exception as error:
-            note(req, f"{name} sees {type(error).__name__}")
-            raise
-        finally:
-            note(req, f"{name} second {req.status}")
 
     async def ahandler(req: Request) -> AsyncIterator[object]:
-        note(req, f"{name} first")
-        try:
+        with _noting(req, name):
             yield answer
-        except Exception as error:
-            note(req, f"{name} sees {type(error).__name__}")
-            raise
-        finally:
-            note(req, f"{name} second {req.status}")
 
     return named(ahandler if is_async else handler, name)
+
+
+@contextlib.contextmanager
+def _noting(req: Request, name: str) -> Iterator[None]:
+    note(req, f"{name} first")
+    try:
+        yield
+    except Exception as error:
+        note(req, f"{name} sees {type(error).__name__}")
+        raise
+    finally:
+        note(req, f"{name} second {req.status}")
 
 
 class Pairs(Case):
