@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from .agreement import guards_agree
 from .cycle import cycle, run_subrequest, subrequest
 from .declarations import Reference, References, make_options, reference_name
+from .declaring import State
 from .defaults import FileHandlers, file_handlers
 from .delivery import as_response, async_body_met, deliver
 from .drivers import Here, InContext, adrive_to_end, drive_to_end
@@ -22,7 +23,7 @@ from .paths import BadPathError, split_url
 from .phases import Phase
 from .plan import Plan, Selection
 from .records import current, follow_up
-from .registry import Registry, State
+from .registry import Registry
 from .request import Request
 from .scopes import Scope
 from .settings import make_settings

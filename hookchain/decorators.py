@@ -12,7 +12,7 @@ from .request import Request
 from .scopes import Location, When
 
 if TYPE_CHECKING:
-    from .registry import Registry
+    from .declaring import Declaring
 
 F = TypeVar("F", bound=Callable[[Request], Any])
 Names: TypeAlias = str | Collection[str]
@@ -21,7 +21,7 @@ Names: TypeAlias = str | Collection[str]
 class PhaseDecorator:
     """``hooks.authen`` and the like: a decorator that is used bare or called with scope and order."""
 
-    def __init__(self, registry: Registry, phase: str) -> None:
+    def __init__(self, registry: Declaring, phase: str) -> None:
         """Bind the name of a phase to a chain or section."""
         self._registry = registry
         self._phase = phase
@@ -67,8 +67,8 @@ class PhaseDecorator:
 class DecoratorOf:
     """The descriptor that gives each chain and section its decorators."""
 
-    def __set_name__(self, owner: type[Registry], name: str) -> None:
+    def __set_name__(self, owner: type[Declaring], name: str) -> None:
         self._name = name
 
-    def __get__(self, registry: Registry, owner: type[Registry]) -> PhaseDecorator:
+    def __get__(self, registry: Declaring, owner: type[Declaring]) -> PhaseDecorator:
         return PhaseDecorator(registry, self._name)
