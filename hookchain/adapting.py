@@ -22,12 +22,11 @@ from .finishing import nothing_is_left
 from .framework import Framework
 from .guards import guard_again
 from .handlers import Handler
-from .leaving_at_once import PLAIN_STATUSES
 from .loops import running_loop
 from .made import made
 from .paths import decode, encode
 from .records import current
-from .responses import said_of_body
+from .responses import PLAIN_STATUSES, said_of_body
 from .results import Outcome, Raised
 from .runs import Function, Step
 from .threads import Threads

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from werkzeug.wrappers import Response
 
 from .asgi_scope import ScopeRequest, request_of
-from .cycle import Said, say_on_loop
+from .cycle import Asks, SaidOnLoop, say_on_loop
+from .direct_app import DirectApp
 from .exceptions import HookChainError
 from .exchange import Exchange
 from .finishing import nothing_is_left
@@ -22,7 +23,7 @@ from .handlers import Handler
 from .incoming import Message, Receive
 from .inline_app import ASGIApp
 from .outgoing import Send
-from .own_context import OwnContext
+from .own_context import in_context
 from .phases import Phase
 from .plain_response import sent_text
 from .request import Request
@@ -32,6 +33,11 @@ from .wsgi import app_name
 if TYPE_CHECKING:
     from .chain import HookChain
 
+Turn: TypeAlias = tuple[asyncio.Task[Any] | None, Send, Context, Context]
+"""Whose turn a request is: its task, the server's ``send``, the request's context, and a copy of the server's."""
+
+_ANSWERS = (bytes, Response, Generator, Asks)
+
 
 class ASGIChain:
     """A chain as an ASGI application, alone or around one."""
@@ -40,7 +46,8 @@ class ASGIChain:
         """Put a chain in front of an app; None where it stands alone."""
         self.chain = chain
         self.app = app
-        self._running: set[asyncio.Task[Any] | None] = set()
+        self._called: ASGIApp = _live if app is None else app
+        self._running: dict[Request, Turn] = {}
         self._handler = None if app is None else Handler(app, Phase.CONTENT, name=f"app {app_name(app)}")
         if self._handler is not None:
             self._handler.call, self._handler.is_async = _pull, True
@@ -60,23 +67,19 @@ class ASGIChain:
             said = context.run(say_on_loop, req)
             if type(said) is bytes and nothing_is_left(req):
                 await _send_text(req, said, send)
-            else:
-                await self._noted(self._go_on(req, said, send, context))
+                return
+            self._running[req] = asyncio.current_task(), send, context, copy_context()
+            try:
+                await in_context(self._go_on(req, said, send), context)
+            finally:
+                del self._running[req]
         elif kind == "lifespan":
-            await (self.app or _live)(scope, functools.partial(self._receive_in_life, receive), send)
+            await self._called(scope, functools.partial(self._receive_in_life, receive), send)
         elif self.app is not None and not self.chain.closed:
             await self.app(scope, receive, send)
         else:
             who = "a chain that stands alone" if self.app is None else "a closed chain"
             raise HookChainError(f"{who} does not answer the ASGI scope {kind!r}")
-
-    async def _noted(self, exchange: Awaitable[None]) -> None:
-        task = asyncio.current_task()
-        self._running.add(task)
-        try:
-            await exchange
-        finally:
-            self._running.discard(task)
 
     async def _receive_in_life(self, receive: Receive) -> Message:
         # Some servers exit right after the shutdown, with cancelled requests still unfinished; and finishers
@@ -84,27 +87,30 @@ class ASGIChain:
         message = await receive()
         if message["type"] == "lifespan.shutdown":
             loop = asyncio.get_running_loop()
-            here = {task for task in list(self._running) if task is not None and task.get_loop() is loop}
+            tasks = {task for task, *_ in list(self._running.values())}
+            here = {task for task in tasks if task is not None and task.get_loop() is loop}
             if here:
                 await asyncio.wait(here, timeout=self.chain.cleanup_timeout)
         return message
 
-    async def _go_on(
-        self, req: ScopeRequest, said: Said | Coroutine[Any, Any, Said], send: Send, context: Context
-    ) -> None:
-        exchange = None if self.app is None else self._exchange(req, send, context)  # whom handlers may ask
-        answer = said if isinstance(said, bytes | Response | Generator) else await OwnContext(said, context)
-        if isinstance(answer, bytes) and exchange is None and nothing_is_left(req):
+    async def _go_on(self, req: ScopeRequest, said: SaidOnLoop | Coroutine[Any, Any, SaidOnLoop], send: Send) -> None:
+        answer = said if isinstance(said, _ANSWERS) else await said
+        if isinstance(answer, Asks):
+            await DirectApp(self._called, req, send).run()
+        elif isinstance(answer, bytes) and req.exchange is None and nothing_is_left(req):
             await _send_text(req, answer, send)
-            return
-        exchange = exchange or self._exchange(req, send, context)
-        await OwnContext(exchange.run(sent_text(answer) if isinstance(answer, bytes) else answer), context)
+        else:
+            await self.exchange_of(req).run(sent_text(answer) if isinstance(answer, bytes) else answer)
 
-    def _exchange(self, req: ScopeRequest, send: Send, context: Context) -> Exchange:
-        wire = SocketWire(req.asgi_scope or {}) if req.is_handshake else HttpWire()
-        exchange = Exchange(req, wire, send, context)
-        if self.app is not None and self._handler is not None:
-            exchange.put_in_front_of(self.app, self._handler)
+    def exchange_of(self, req: ScopeRequest) -> Exchange:
+        """Return what processes a request that takes more than to answer it at once; made when first asked for."""
+        exchange: Exchange | None = req.exchange
+        if exchange is None:
+            wire = SocketWire(req.asgi_scope or {}) if req.is_handshake else HttpWire()
+            _, send, context, around = self._running[req]
+            exchange = req.exchange = around.run(Exchange, req, wire, send, context)
+            if self.app is not None and self._handler is not None:
+                exchange.put_in_front_of(self.app, self._handler)
         return exchange
 
 
@@ -120,10 +126,10 @@ async def _send_text(req: ScopeRequest, body: bytes, send: Send) -> None:
 
 async def _pull(record: Request) -> Response:
     """Ask the app in a subrequest."""
-    first = record
+    first: Any = record
     while (before := first.main or first.prev) is not None:
         first = before
-    exchange: Exchange = vars(first)["exchange"]
+    exchange: Exchange = first.place.exchange_of(first)
     return await exchange.pull(record)
 
 

@@ -7,21 +7,22 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 from werkzeug.datastructures import Headers
 from werkzeug.sansio.utils import get_content_length
+from werkzeug.wrappers import Response
 
 from .body import RequestBody
-from .incoming import Bridge, Incoming, Receive
+from .incoming import Bridge, Incoming, Message, Receive
 from .made import RememberedPaths, made
 from .paths import BadPathError, decode, encode, normalise
-from .request import PLAIN_METHODS, Request
+from .request import PLAIN_METHODS, MadeResponse, Request
 from .responses import headers_of
 from .results import FIRST_STATUS
 from .starlette_answers import translate
-from .wires import DENIAL
+from .wires import DENIAL, HttpWire
 
 KEY = "hookchain.request"
 """Where an app finds the record in its scope."""
@@ -35,20 +36,34 @@ _AS_LONG = frozenset(map(len, _OF_THE_BODY))
 _paths = RememberedPaths()
 
 
+class _ResponseOfApp(MadeResponse):
+    """The attribute ``response``, where the app has sent it by itself likewise made when it is first asked for."""
+
+    def __get__(self, req: Any, owner: type) -> Any:
+        if req is None or req.start is None:
+            return super().__get__(req, owner)
+        response = req.__dict__["response"] = HttpWire().opening(req.start)
+        return response
+
+
 class ScopeRequest(Request):
     """The request of a scope, which it reads when it is asked; the scope is not changed.
 
     Attributes:
         incoming: what the server sends in.
         exchange: who processes it, where it is not answered at once.
+        start: what the app began its answer with, where that was sent as it is.
     """
 
-    exchange: Any
+    exchange: Any = None
+    start: Message | None = None
+    response: Response | None = cast("Any", _ResponseOfApp())
+    is_query_known = False
+    _query: bytes | None = None
 
     scheme = made(lambda req: req.asgi_scope.get("scheme", "http"))
     server = made(lambda req: _server_of(req.asgi_scope.get("server")))
     root_path = made(lambda req: _root_of(req.asgi_scope))
-    query_string = made(lambda req: req.quoted(req.asgi_scope.get("query_string", b"")))
     headers = made(lambda req: _headers_of(req.asgi_scope["headers"]))
     remote_addr = made(lambda req: _address_of(req.asgi_scope.get("client")))
     protocol = made(lambda req: f"HTTP/{req.asgi_scope.get('http_version', '1.1')}")
@@ -83,6 +98,7 @@ class ScopeRequest(Request):
         path = None if scope.get("root_path") else _paths.known.get(scope["path"])
         if path is not None and method in PLAIN_METHODS:
             self.canonical_path = path
+            self.root_path = ""
             self.is_plain = True
         else:
             self._take_what_is_new(scope)
@@ -93,6 +109,18 @@ class ScopeRequest(Request):
         if self._has_plain_path and self._asked_path is scope["path"] and not self.root_path:
             _paths.remember(self._asked_path, self.canonical_path)
         self.is_plain = self.method in PLAIN_METHODS and self._has_plain_path
+
+    @property
+    def query_string(self) -> bytes:
+        """What follows "?"."""
+        query = self._query
+        if query is None:
+            self.query_string = query = self.quoted((self.asgi_scope or {}).get("query_string", b""))
+        return query
+
+    @query_string.setter
+    def query_string(self, query: bytes) -> None:
+        self._query, self.is_query_known = query, True
 
     @property
     def kind_of_next(self) -> type[Request]:
@@ -218,13 +246,15 @@ def app_scope(record: Request, *, can_respond: bool = True, is_pulled: bool = Fa
     """
     came: Mapping[str, Any] = record.asgi_scope or {}
     scope = dict(came)
-    root, path = record.root_path, record.path
-    if _below_root(_path_of(came), root)[1] or root in path:
+    root, path = record.root_path, record.canonical_path
+    if root and (_below_root(_path_of(came), root)[1] or root in path):
         path = root + path  # an app would take away what looks like the mount point, so it is there to be taken away
     scope["path"] = path
     if "raw_path" in scope:
         scope["raw_path"] = encode(path).encode("ascii")
-    scope["query_string"] = record.query_string
+    query = scope.get("query_string")
+    if query is None or record.is_query_known or not query.isascii():  # else nobody has changed it
+        scope["query_string"] = record.query_string
     scope[KEY] = record
     if record.authen_ran:
         scope["user"] = record.user

@@ -9,6 +9,7 @@ Source: httpd ``ap_process_async_request`` (modules/http/http_request.c) and ``a
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Coroutine
 from http import HTTPStatus
 from time import perf_counter
@@ -25,8 +26,19 @@ from .framework import Framework
 from .leaving import CLOSE, complete, give_up, leave
 from .leaving_at_once import leave_as_it_is, leave_at_once, leave_plainly
 from .loops import is_cancellation
+from .phases import Phase
 from .plain_response import sent_text
-from .process import NOT_BEGUN, Begun, Ended, behind, content, look_up, process, status_of_content
+from .process import (
+    NOT_BEGUN,
+    Begun,
+    Ended,
+    behind,
+    content,
+    is_for_the_app,
+    look_up,
+    process,
+    status_of_content,
+)
 from .records import current
 from .redirects import follow, settle
 from .request import Request
@@ -54,6 +66,18 @@ _RESPONSES = (Success, Response)
 
 Said: TypeAlias = bytes | Response | Steps[None]
 """What a request was answered with at once, text without a response around it; or the rest of its cycle."""
+
+
+class Asks(enum.Enum):
+    """What stands in place of an answer."""
+
+    APP = "the app behind the chain is to be asked, and nothing stands between it and the server"
+
+
+SaidOnLoop: TypeAlias = Said | Asks
+
+_ASKS_APP = Asks.APP  # Python 3.11 looks a member of an enum up by a call
+_CONTENT = Phase.CONTENT
 
 MOST_SUBREQUESTS = 10
 """Subrequests inside one another that one request may make (httpd's LimitInternalRecursion)."""
@@ -85,7 +109,7 @@ def say_at_once(req: Request) -> Said:
         return cycle(req, raised=error)
 
 
-def say_on_loop(req: Request) -> Said | Coroutine[Any, Any, Said]:
+def say_on_loop(req: Request) -> SaidOnLoop | Coroutine[Any, Any, SaidOnLoop]:
     """Answer a request on an event loop, like ``say_at_once``: by what need not be kept off it, or is to be awaited."""
     current.set(req)
     try:
@@ -97,17 +121,20 @@ def say_on_loop(req: Request) -> Said | Coroutine[Any, Any, Said]:
         return cycle(req, raised=error)
 
 
-async def _awaited(req: Request, stretch: Stretch) -> Said:
+async def _awaited(req: Request, stretch: Stretch) -> SaidOnLoop:
     try:
         return _say_on_loop(req, stretch, await stretch.call(req))
     except BaseException as error:
         return cycle(req, raised=error)
 
 
-def _say_on_loop(req: Request, stretch: Stretch, settled: Any) -> Said:
-    if req.selection.output_filters.is_empty:
-        return _say(req, stretch, settled)
-    return cycle(req, behind(req, stretch, settled))  # which may have to be kept off it
+def _say_on_loop(req: Request, stretch: Stretch, settled: Any) -> SaidOnLoop:
+    if not req.selection.output_filters.is_empty:
+        return cycle(req, behind(req, stretch, settled))  # which may have to be kept off it
+    if settled is None and is_for_the_app(req, stretch):
+        req.phase = _CONTENT
+        return _ASKS_APP
+    return _say(req, stretch, settled)
 
 
 def _say(req: Request, stretch: Stretch, settled: Any) -> Said:
@@ -138,7 +165,8 @@ def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
     failed = None if sent is None else _failure(req, sent)
     if failed is not None:
         return _end(req, failed, finish(req))
-    req.finished_at = perf_counter()
+    if req.finished_at is None:
+        req.finished_at = perf_counter()
     ending = req.selection.ending or ending_of(req)
     if ending.is_async or req.is_altered or req.trace is not None or heard:
         return _end(req, None, finish(req))

@@ -13,13 +13,14 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
 from .asgi_scope import ScopeRequest, app_scope
-from .cycle import FINISH, SEND, end_on_loop
+from .cycle import FINISH, SEND, cycle, end_on_loop
 from .dispatch import Steps
 from .drivers import Finished, Pending, advance, aproceed, call_what_does_not_wait, deliver
 from .ending import close, finish, is_closed_already, wind_up
 from .incoming import Bridge, Incoming, Replay
 from .inline_app import ASGIApp, InlineApp
 from .outgoing import Outgoing, Send
+from .process import APP_IS_NEXT
 from .pulled_app import PulledApp
 from .request import Request
 from .results import Raised
@@ -48,7 +49,6 @@ class Exchange:
         self._threads = Threads(self._bridge.interrupt)
         self._outgoing = Outgoing(req, wire, self._incoming, send, self._threads)
         self._stops: tuple[Step, ...] = (SEND, FINISH)
-        req.exchange = self
         self._pulled: list[PulledApp] = []
         self._called_off: asyncio.CancelledError | None = None
 
@@ -72,14 +72,57 @@ class Exchange:
                 await self._deliver(said)
                 return
             self._steps = said
-            step, args = await self.drive(None)
-            while step is not SEND:
-                step, args = await self._ask_app(args[0])
-            await self._deliver(args[0])
+            await self._go_to_the_end(await self.drive(None))
         except Finished:
             return
         finally:
-            self._incoming.close()
+            self._close()
+
+    async def _go_to_the_end(self, pending: Pending) -> None:
+        step, args = pending
+        while step is not SEND:
+            step, args = await self._ask_app(args[0])
+        await self._deliver(args[0])
+
+    def _close(self) -> None:
+        self._incoming.close()
+        self._req.exchange = None  # whose context knows the request: nobody but the garbage collector would end that
+
+    # --- an app that was called without any of this
+
+    def taken_over(self, replay: Replay) -> InlineApp:
+        """Go on where the app has been called already, and may have begun its answer; ``replay`` is what it reads.
+
+        Returns:
+            What it sends to from now on. When it has ended, ``end_of_app`` goes on with that.
+        """
+        call = InlineApp(self, self._incoming, self._outgoing, replay)
+        start, response = self._req.start, self._req.response
+        if start is None or response is None:
+            self._steps = cycle(self._req, APP_IS_NEXT)
+            advance(self._steps, None)
+        else:
+            self._was_answered_at_once = True
+            self._outgoing.take_over(start)
+            call.take_over(response)
+        return call
+
+    async def finish(self, left: Steps[None]) -> None:
+        """Call what is left to be done for a request whose answer was sent."""
+        self._steps = left
+        try:
+            await self._wind_up(None, lambda _: advance(left, None))
+        finally:
+            self._close()
+
+    async def end_of_app(self, call: InlineApp, failure: BaseException | None) -> None:
+        """Process the request to its end, like ``run``; ``failure`` is what the app raised, or None."""
+        try:
+            await self._go_to_the_end(await call.ended(failure))
+        except Finished:
+            return
+        finally:
+            self._close()
 
     # --- the cycle
 
@@ -191,7 +234,7 @@ class Exchange:
 
     def _has_nothing_to_close(self, response: Response | None) -> bool:
         is_called_off = self._called_off is not None or self._threads.cancelled is not None
-        is_closed = response is not None and is_closed_already(response)
+        is_closed = response is None or is_closed_already(response)
         return is_closed and not is_called_off and not self._pulled
 
     async def _finish(self, response: Response | None, go_on: Callable[[Raised | None], Pending]) -> None:

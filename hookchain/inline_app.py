@@ -74,6 +74,14 @@ class InlineApp:
             await app(asgi_scope, self.receive, self.send)
         except BaseException as error:
             failure = error
+        return await self.ended(failure)
+
+    def take_over(self, response: Response) -> None:
+        """Go on where the app has begun this response, and nothing is between it and the server."""
+        self._wanted, self._passes_on = response, True
+
+    async def ended(self, failure: BaseException | None) -> Pending:
+        """Go on when the app has ended, like ``run``; ``failure`` is what it raised, or None."""
         if self._over is not None:
             raise self._over
         if self._passes_on:

@@ -16,16 +16,12 @@ from .leaving import Before, OnItsWay, typed
 from .phases import Phase
 from .plain_response import PlainResponse, sends_what_it_says
 from .request import Request
-from .responses import finalise_plain
+from .responses import PLAIN_STATUSES, finalise_plain
 from .results import FIRST_STATUS, TEXT, Raised
 
 _CONTENT = Phase.CONTENT
 _UNAUTHORIZED = 401
 _OURS = (Response, Raised)
-_TO_BE_LOOKED_AT = frozenset({204, 205, 304, _UNAUTHORIZED})
-"""The statuses that never have a body, and the one that goes with a challenge."""
-
-PLAIN_STATUSES = frozenset(range(FIRST_STATUS, 1000)) - _TO_BE_LOOKED_AT
 
 
 def leave_as_it_is(req: Request, who: Any, answer: Any) -> Any:
@@ -45,7 +41,7 @@ def leave_as_it_is(req: Request, who: Any, answer: Any) -> Any:
     said: Any = None
     if type(answer) is PlainResponse and answer.is_settled:
         said = _sent(req, answer, needs_type=False)
-    elif _has_no_say(req):
+    elif has_no_say(req):
         said = _said_of(req, who, answer)
     if said is not None:
         req.decided_by = who.name
@@ -144,10 +140,11 @@ def _says_all(answer: Any) -> bool:
 
 def _is_nobodys_business(first: Request) -> bool:
     """Tell whether handlers and a framework have no say in what a request is answered with."""
-    return _has_no_say(first) and (first.framework is None or first.framework.has_finalised(first))
+    return has_no_say(first) and (first.framework is None or first.framework.has_finalised(first))
 
 
-def _has_no_say(first: Request) -> bool:
+def has_no_say(first: Request) -> bool:
+    """Tell whether handlers have left nothing in a request that its response would have to show."""
     return (
         first.method != "HEAD"
         and first.content_type_out is first.content_encoding_out is None

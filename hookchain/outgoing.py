@@ -44,6 +44,10 @@ class Outgoing:
         self._threads = threads
         self._due: int | None = None
 
+    def take_over(self, start: Message) -> None:
+        """Go on where a response was begun with a message."""
+        self._due = announced_length(start)
+
     async def send(self, message: Message) -> None:
         """Hand a message to the server, and count what it sends."""
         size, is_last = measure(message)

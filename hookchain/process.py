@@ -283,6 +283,14 @@ def _ask_app(req: Request, app: Handler) -> Steps[Outcome | Success]:
     return app_outcome(req, app, (yield app, (req,)))
 
 
+def is_for_the_app(req: Request, stretch: Stretch) -> bool:
+    """Tell whether the app is asked next, of a request that nothing in a stretch from the first step on has ended.
+
+    What else is to be asked in front of an app (``_ask_app``) is not to be asked of requests that have stretches.
+    """
+    return stretch.end == _END and req.app is not None and req.chain.files is None
+
+
 def app_outcome(req: Request, app: Handler, answer: object) -> Outcome | Success:
     """Turn what the app answered into an outcome, unless the request was refused on its way to the view."""
     outcome: Outcome
@@ -332,3 +340,6 @@ _ALL: tuple[Callable[[Request], Steps[Ended | Success]], ...] = (
 """The steps of the cycle; ``stretches.PHASES`` says which phase each of them is."""
 
 _END = len(_ALL)
+
+APP_IS_NEXT: Begun = (None, _END)
+"""How far a request has come that no handler answered, and that goes to the app where there is no file either."""

@@ -19,6 +19,9 @@ from .results import FIRST_STATUS, LAST_STATUS, reason
 
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED})
 _TYPELESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+PLAIN_STATUSES = frozenset(range(FIRST_STATUS, 1000)) - {204, 205, 304, 401}
+"""All but those that never have a body, and the one that goes with a challenge."""
+
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ADDED = frozenset({"set-cookie", "vary", "www-authenticate", "link", "cache-control", "warning", "via"})
 # What is no longer true when a filter has replaced the body (httpd's content filters unset the same).

@@ -6,6 +6,7 @@ Source: the ASGI specification, "HTTP & WebSocket ASGI Message Format", and its 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -15,11 +16,15 @@ from werkzeug.wrappers import Response
 
 from .incoming import Message
 from .plain_response import text_pairs
-from .responses import header_list, response_of, status_line
+from .responses import PLAIN_STATUSES, header_list, response_of, status_line
 from .results import FIRST_STATUS
 
 DENIAL = "websocket.http.response"
 _SWITCHED = HTTPStatus.SWITCHING_PROTOCOLS
+_LIST: Any = list  # of which type checkers ask no more
+_LENGTH, _LOCATION = b"content-length", b"location"
+_ORDINARY = frozenset({b"content-type", b"cache-control", b"etag", b"last-modified", b"set-cookie", b"vary"})
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+\Z")
 
 
 class Start(NamedTuple):
@@ -130,6 +135,29 @@ def _headers_of_text(length: int) -> list[tuple[bytes, bytes]]:
 def start_of_text(body: bytes) -> Message:
     """Return what begins the response that is a text and no more."""
     return {"type": "http.response.start", "status": FIRST_STATUS, "headers": [*_headers_of_text(len(body))]}
+
+
+def is_ordinary(start: Message) -> bool:
+    """Tell whether what begins an app's answer may be sent as it is, and has a body.
+
+    Only what is seen at a glance is: no header that more is to be asked about, all of them spelt as servers want it.
+    """
+    headers: Any = start.get("headers")
+    status: Any = start["status"]
+    if type(headers) is not _LIST or type(status) is not int or status not in PLAIN_STATUSES:
+        return False
+    has_length = False
+    try:
+        for name, _ in headers:
+            if name == _LENGTH:
+                if has_length:
+                    return False
+                has_length = True
+            elif name not in _ORDINARY and (name == _LOCATION or not _TOKEN.match(name)):
+                return False
+        return b"".join([value for _, value in headers]).decode("latin-1").isprintable()
+    except (TypeError, ValueError):
+        return False
 
 
 def announced_length(start: Message) -> int | None:

@@ -1,0 +1,147 @@
+"""DirectApp: the app behind the chain called in the server's task, with next to nothing between the two.
+
+So it is called where no handler, filter or file has a say in what it answers. Its messages are then those that the
+server gets, and all there is to do is to look at the first and to count the others. Whatever else turns out to be
+needed is what an ``Exchange`` does: one is made then, and goes on from where the app stands.
+"""
+
+from __future__ import annotations
+
+import math
+from time import perf_counter
+from typing import Any
+
+from .asgi_scope import ScopeRequest, app_scope
+from .cycle import end_on_loop
+from .exchange import Exchange
+from .finishing import nothing_is_left
+from .incoming import Message, Replay
+from .inline_app import ASGIApp, InlineApp
+from .leaving_at_once import has_no_say
+from .outgoing import LONG, Send
+from .wires import announced_length, is_ordinary
+
+_START, _BODY = "http.response.start", "http.response.body"
+_ENDLESS = math.inf
+_ELSE = -1
+"""Says of a message, in place of its size, that more has to be done with it."""
+
+
+class DirectApp:
+    """One call of the app: the server's ``receive`` and ``send``, as the app gets them.
+
+    Most attributes are the class's until something happens that is not a matter of course.
+    """
+
+    _start: Message | None = None
+    _due: float | None = None
+    _replay: Replay | None = None
+    _call: InlineApp | None = None
+    _is_open = True
+    _is_complete = False
+
+    def __init__(self, app: ASGIApp, req: ScopeRequest, send: Send) -> None:
+        """Get ready; ``req`` has come as far as to the app and has no body, ``send`` is the server's."""
+        self._app = app
+        self._req = req
+        self._send = send
+
+    async def run(self) -> None:
+        """Call the app, and process the request to its end.
+
+        Raises:
+            BaseException: what the server has to know.
+        """
+        failure: BaseException | None = None
+        try:
+            await self._app(app_scope(self._req), self.receive, self.send)
+        except BaseException as error:
+            failure = error
+        if failure is not None or not self._is_complete or self._call is not None or self._req.exchange is not None:
+            call = self._call or self._taken_over()
+            await self._exchange().end_of_app(call, failure)
+            return
+        if self._replay is not None:
+            self._req.aborted = self._req.incoming.aborted
+            self._req.incoming.close()
+        if not nothing_is_left(self._req):
+            left = end_on_loop(self._req, None)
+            if left is not None:
+                await self._exchange().finish(left)
+
+    async def receive(self) -> Message:
+        """Return what the server sends in."""
+        return await self._received_from()()
+
+    def _received_from(self) -> Replay:
+        self._replay = replay = self._replay or Replay(self._req.incoming, self._req)
+        return replay
+
+    async def send(self, message: Message) -> None:
+        """Take what the app sends.
+
+        Raises:
+            OSError: the client is gone, or gets another response.
+        """
+        was_open = self._is_open
+        size = _ELSE if self._call is not None else self._size(message)
+        if size == _ELSE:
+            await (self._call or self._taken_over()).send(message)
+            return
+        try:
+            await self._send(message)
+        except OSError:  # as the standard wants it where the client is gone
+            self._req.incoming.lose(early=was_open)
+            raise
+        if size:
+            self._req.bytes_sent += size
+        if self._is_complete:
+            self._req.finished_at = perf_counter()
+
+    def _size(self, message: Message) -> int:
+        """Return how many bytes of a body a message sends, and take note of it; ``_ELSE`` for all that is special."""
+        kind = message["type"]
+        if self._start is None:
+            return self._begin(message) if kind == _START and is_ordinary(message) else _ELSE
+        if kind != _BODY or self._is_complete:
+            return _ELSE
+        size = len(message.get("body", b""))
+        if message.get("more_body", False):
+            if self._due is None:
+                due = announced_length(self._start)
+                self._due = _ENDLESS if due is None else due
+            if self._req.bytes_sent + size < self._due:
+                return size
+        elif perf_counter() - self._req.started > LONG:
+            return _ELSE
+        else:
+            self._is_complete = True
+        self._close_up()
+        return size
+
+    def _begin(self, start: Message) -> int:
+        req: Any = self._req
+        if req.late_refusal is not None or not has_no_say(req):
+            return _ELSE
+        self._start = req.start = start
+        req.status, req.decided_by = start["status"], req.app.name
+        return 0
+
+    def _close_up(self) -> None:
+        # What is announced is on its way with this. The client may leave before the server says that it took it.
+        self._is_open = False
+        if self._replay is not None:
+            self._req.incoming.is_open = False
+
+    # --- whatever else it takes
+
+    def _exchange(self) -> Exchange:
+        place: Any = self._req.place
+        exchange: Exchange = place.exchange_of(self._req)
+        return exchange
+
+    def _taken_over(self) -> InlineApp:
+        replay = self._received_from()
+        self._req.incoming.is_open = self._is_open
+        self._call = self._exchange().taken_over(replay)
+        return self._call

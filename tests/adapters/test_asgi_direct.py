@@ -1,0 +1,378 @@
+"""An app behind a chain in whose answer nobody has a say: it is called directly, and all is as if it were not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import http
+
+import pytest
+
+from hookchain import HookChainError, current_request
+from hookchain.exchange import Exchange
+from hookchain.outgoing import LONG
+from tests.adapters.asgi_server import Server, http_scope, serve
+from tests.asking import quiet
+
+LENGTH = (b"content-length", b"6")
+
+
+def start(status=200, headers=(), **more):
+    return {"type": "http.response.start", "status": status, "headers": list(headers), **more}
+
+
+def piece(body=b"", *, more=False):
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+def answering(*messages):
+    async def app(scope, receive, send):
+        for message in messages:
+            await send(message)
+
+    return app
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The exchanges that are made: none for a request that is answered directly."""
+    exchanges = []
+    init = Exchange.__init__
+
+    def noted(self, *args):
+        exchanges.append(self)
+        init(self, *args)
+
+    monkeypatch.setattr(Exchange, "__init__", noted)
+    return exchanges
+
+
+@pytest.fixture
+def hooks():
+    return quiet()
+
+
+@pytest.fixture
+def finished(hooks):
+    """The requests that a finisher has seen which does not block."""
+    seen = []
+    hooks.register("log", seen.append, blocking=False)
+    return seen
+
+
+# --- what is sent
+
+
+def test_an_ordinary_answer_goes_from_the_app_to_the_server_as_it_is(hooks, made):
+    begun, body = (
+        start(201, [(b"content-type", b"text/odd"), (b"x-own", b"\xe9"), LENGTH], trailers=False),
+        piece(b"direct"),
+    )
+    server = serve(hooks.asgi(answering(begun, body)))
+    assert server.sent[0] is begun
+    assert server.sent[1] is body
+    assert made == []
+
+
+UNUSUAL = {
+    "a name in capitals": (start(headers=[(b"X-Own", b"1")]), 200, [(b"x-own", b"1")]),
+    "an address": (start(headers=[(b"location", "/\xe9".encode())]), 200, [(b"location", b"/%C3%83%C2%A9")]),
+    "a tab": (start(headers=[(b"x-own", b"a\tb")]), 200, [(b"x-own", b"a\tb")]),
+    "two lengths": (start(headers=[LENGTH, LENGTH]), 200, [LENGTH, LENGTH]),
+    "a status of a class of its own": (start(http.HTTPStatus.CREATED), 201, []),
+    "a status in letters": (start("201"), 201, []),
+    "no headers": ({"type": "http.response.start", "status": 200}, 200, []),
+    "headers in a tuple": ({**start(), "headers": ((b"x-own", b"1"),)}, 200, [(b"x-own", b"1")]),
+    "no name": (start(headers=[(b"", b"1")]), 500, None),
+    "a line feed": (start(headers=[(b"x-own", b"a\nb")]), 500, None),
+    "a name that is text": (start(headers=[("x-own", b"1")]), 500, None),
+    "a value that is text": (start(headers=[(b"x-own", "1")]), 500, None),
+    "a name alone": (start(headers=[(b"x-own",)]), 500, None),
+    "one too many": (start(headers=[(b"x-own", b"1", b"2")]), 500, None),
+    "a status without a body": (start(204), 204, []),
+}
+
+
+@pytest.mark.parametrize("what", UNUSUAL)
+def test_an_answer_that_is_not_ordinary_is_looked_at_closer(hooks, made, finished, what):
+    begun, status, headers = UNUSUAL[what]
+    server = serve(hooks.asgi(answering(begun, piece(b"direct"))))
+    assert len(made) == 1
+    assert server.status == status
+    assert [req.status for req in finished] == [status]
+    assert headers is None or server.start["headers"] == headers
+
+
+def test_headers_that_the_app_itself_gives_the_request_go_with_its_answer(hooks, made):
+    async def app(scope, receive, send):
+        scope["hookchain.request"].headers_out["X-Own"] = "1"
+        await answering(start(), piece(b"x"))(scope, receive, send)
+
+    assert serve(hooks.asgi(app)).headers["X-Own"] == "1"
+    assert len(made) == 1
+
+
+def test_a_request_that_is_refused_on_its_way_through_the_app_gets_the_refusal(hooks, finished):
+    async def app(scope, receive, send):
+        scope["hookchain.request"].late_refusal = "whoever", 403
+        with contextlib.suppress(OSError):
+            await answering(start(), piece(b"secret"))(scope, receive, send)
+
+    server = serve(hooks.asgi(app))
+    assert (server.status, finished[0].status, finished[0].decided_by) == (403, 403, "whoever")
+    assert b"secret" not in server.body
+
+
+def test_a_mount_point_and_a_rewritten_query_are_in_the_scope_of_the_app(hooks, made):
+    got = []
+
+    async def app(scope, receive, send):
+        got.append((scope["root_path"], scope["path"], scope["raw_path"], scope["query_string"]))
+        await answering(start(), piece())(scope, receive, send)
+
+    for _ in range(2):
+        serve(hooks.asgi(app), http_scope("/a%20b?x=1", root_path="/mounted"))
+        serve(hooks.asgi(app), http_scope("/a%20b?x=\xe9"))
+    scope = http_scope("/plain")
+    del scope["query_string"]
+    serve(hooks.asgi(app), scope)
+    assert got == [
+        *[("/mounted", "/mounted/a b", b"/mounted/a%20b", b"x=1"), ("", "/a b", b"/a%20b", b"x=%E9")] * 2,
+        ("", "/plain", b"/plain", b""),
+    ]
+    assert made == []
+
+
+# --- what finishers see
+
+
+def test_a_finisher_that_does_not_block_sees_what_was_sent(hooks, made, finished):
+    def look(req):
+        response = req.response
+        assert response is req.response
+        seen.append((response.status_code, [*response.headers], req.duration < LONG, current_request() is req))
+
+    seen = []
+    hooks.register("log", look, blocking=False)
+    app = answering(start(202, [(b"x-own", b"1")]), piece(b"dir", more=True), piece(b"ect"))
+    assert serve(hooks.asgi(app)).body == b"direct"
+    assert [(req.status, req.bytes_sent, req.aborted, req.decided_by) for req in finished] == [
+        (202, 6, False, "app answering.<locals>.app")
+    ]
+    assert seen == [(202, [("x-own", "1")], True, True)]
+    assert made == []
+
+
+def test_what_blocks_at_the_end_is_kept_off_the_loop(hooks, made):
+    threads = []
+    hooks.register("cleanup", lambda req: threads.append(has_loop()))
+    assert serve(hooks.asgi(answering(start(), piece(b"x")))).body == b"x"
+    assert threads == [False]
+
+
+def has_loop():
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def test_what_the_app_registers_runs_at_the_end(hooks):
+    seen = []
+
+    async def app(scope, receive, send):
+        scope["hookchain.request"].register_cleanup(seen.append, "cleanup")
+        await answering(start(), piece(b"x"))(scope, receive, send)
+        seen.append("app")
+
+    serve(hooks.asgi(app))
+    assert seen == ["app", "cleanup"]
+
+
+def test_the_request_lasts_until_its_last_byte(hooks, finished):
+    async def app(scope, receive, send):
+        await answering(start(), piece(b"x"))(scope, receive, send)
+        await asyncio.sleep(2 * LONG)
+
+    serve(hooks.asgi(app))
+    assert finished[0].duration < 2 * LONG
+
+
+def test_before_a_late_end_the_server_is_asked_whether_the_client_is_there(hooks, made, finished):
+    async def app(scope, receive, send):
+        await send(start())
+        await asyncio.sleep(1.1 * LONG)
+        await send(piece(b"x"))
+
+    assert serve(hooks.asgi(app)).body == b"x"
+    assert len(made) == 1
+    assert finished[0].aborted is False
+
+
+# --- what the app receives
+
+
+def test_the_app_receives_an_empty_body_and_then_that_the_client_is_gone(hooks, made, finished):
+    got = []
+
+    async def app(scope, receive, send):
+        got.append(await receive())
+        await answering(start(), piece(b"x"))(scope, receive, send)
+        got.append(await receive())
+
+    serve(hooks.asgi(app))
+    assert got == [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
+    assert finished[0].aborted is False
+    assert made == []
+
+
+def test_an_app_that_is_told_early_that_the_client_is_gone_has_a_request_that_was_broken_off(hooks, made, finished):
+    async def app(scope, receive, send):
+        await receive()
+        await receive()
+        await answering(start(), piece(b"x"))(scope, receive, send)
+
+    server = Server()
+    server.gone.set()
+    asyncio.run(server.run(hooks.asgi(app), http_scope()))
+    assert [req.aborted for req in finished] == [True]
+    assert made == []
+
+
+@pytest.mark.parametrize(("messages", "aborted"), [(0, True), (1, True), (2, True), (3, False)])
+def test_a_client_that_is_gone_when_the_app_sends_is_noted(hooks, finished, messages, aborted):
+    """Once all that was announced has been taken, nobody waits any more."""
+    app = answering(start(headers=[LENGTH]), piece(b"dir", more=True), piece(b"ect", more=True), piece())
+    server = Server(raises_when_gone=True)
+
+    async def on_send(message):
+        if len(server.sent) == messages:
+            server.gone.set()
+            raise BrokenPipeError
+
+    server.on_send = on_send
+    with contextlib.suppress(OSError):
+        asyncio.run(server.run(hooks.asgi(app), http_scope()))
+    assert [req.aborted for req in finished] == [aborted]
+    assert [req.exception for req in finished] == [None]
+
+
+@pytest.mark.parametrize("announced", [[], [(b"content-length", b"0")]])
+def test_a_body_in_pieces_may_be_announced_or_not(hooks, finished, made, announced):
+    server = serve(hooks.asgi(answering(start(headers=announced), piece(b"", more=True), piece())))
+    assert server.is_complete
+    assert [req.bytes_sent for req in finished] == [0]
+    assert made == []
+
+
+# --- what goes wrong
+
+
+@pytest.mark.parametrize("messages", [[], [start()], [start(), piece(b"x", more=True)]])
+def test_an_app_that_ends_too_early_is_a_failure(hooks, finished, messages):
+    with contextlib.suppress(HookChainError):
+        serve(hooks.asgi(answering(*messages)))
+    assert [type(req.exception) for req in finished] == [HookChainError]
+
+
+def test_what_comes_behind_the_end_is_for_the_server_to_refuse(hooks, finished):
+    with pytest.raises(RuntimeError, match="after the response"):
+        serve(hooks.asgi(answering(start(), piece(b"x"), piece(b"y"))))
+    assert [type(req.exception) for req in finished] == [RuntimeError]
+
+
+@pytest.mark.parametrize("sent", [0, 1, 2])
+def test_an_app_that_is_cancelled_is_finished(hooks, finished, sent):
+    messages = [start(), piece(b"x")]
+
+    async def app(scope, receive, send):
+        await answering(*messages[:sent])(scope, receive, send)
+        await asyncio.Event().wait()
+
+    async def run():
+        task = asyncio.ensure_future(Server().run(hooks.asgi(app), http_scope()))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+    assert [(type(req.exception), req.aborted) for req in finished] == [(asyncio.CancelledError, True)]
+
+
+def test_an_app_may_ask_itself_in_a_subrequest(hooks, finished, made):
+    async def app(scope, receive, send):
+        if scope["path"] == "/inner":
+            await answering(start(), piece(b"inner"))(scope, receive, send)
+            return
+        response = await (await scope["hookchain.request"].alookup("/inner")).arun()
+        body = b"".join([chunk async for chunk in response.response])
+        await answering(start(), piece(body))(scope, receive, send)
+
+    assert serve(hooks.asgi(app), http_scope("/outer")).body == b"inner"
+    assert len(made) == 1
+    assert [req.bytes_sent for req in finished] == [5]
+
+
+def test_at_the_shutdown_the_server_waits_for_a_direct_answer(hooks, finished):
+    """Finishers may use what the app closes then."""
+    going, events = asyncio.Event(), []
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            events.append("shutdown")
+            return
+        await send(start())
+        await going.wait()
+        await send(piece(b"x"))
+        events.append("answered")
+
+    async def run():
+        served = hooks.asgi(app)
+        request = asyncio.ensure_future(Server().run(served, http_scope()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        life = asyncio.ensure_future(served({"type": "lifespan"}, shutdown, None))
+        await asyncio.sleep(0.01)
+        going.set()
+        await asyncio.gather(request, life)
+
+    async def shutdown():
+        return {"type": "lifespan.shutdown"}
+
+    asyncio.run(run())
+    assert events == ["answered", "shutdown"]
+
+
+# --- what is left behind
+
+
+@pytest.mark.parametrize("way", ["directly", "by an exchange"])
+def test_a_request_leaves_nothing_to_the_garbage_collector(hooks, made, way):
+    if way != "directly":
+        hooks.fixup(lambda req: None)  # which may block
+    served = hooks.asgi(answering(start(), piece(b"x")))
+
+    async def left():
+        for _ in range(3):
+            await Server().run(served, http_scope())
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                sent = []
+
+                async def send(message, sent=sent):
+                    sent.append(message)
+
+                await served(http_scope(), None, send)
+            del sent, send
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    assert asyncio.run(left()) == 0
+    assert bool(made) is (way != "directly")
