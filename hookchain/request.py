@@ -100,7 +100,7 @@ class Request(SansIORequest):
         app: what stands behind the chain, as a handler, or None.
         place: what stands around the chain; two requests with one place have the same app and framework, or neither.
         is_mapped: whether the path is settled, so that the framework's route can be asked for.
-        is_query_known: whether the query string has been looked at or set; else it is the environ's.
+        is_query_known: whether the query string has been looked at or set; else it is as the server gave it.
         is_touched: whether something was made that the way out, the end, or the app has to look at.
         bridge: waits in a worker thread for what runs on the event loop; set by adapters.
         translate: turns a framework's own answers and exceptions into those that chains know; set by adapters.
