@@ -10,7 +10,7 @@ from __future__ import annotations
 from .adelivery import AsyncDelivery, arespond
 from .body import RequestBody
 from .carrying import call_as_is, carry
-from .cycle import answer_at_once, cycle
+from .cycle import cycle, say_at_once
 from .delivery import Delivery, deliver, whole_delivery
 from .dispatch import Steps
 from .dotted import import_dotted
@@ -24,7 +24,7 @@ from .guards import guard_again
 from .handlers import Handler
 from .loops import running_loop
 from .made import made
-from .paths import decode, encode
+from .paths import decode, encode, is_its_spelling
 from .records import current
 from .responses import PLAIN_STATUSES, said_of_body
 from .results import Outcome, Raised
@@ -53,7 +53,6 @@ __all__ = [
     "Threads",
     "WSGIChain",
     "adrive_to_end",
-    "answer_at_once",
     "app_environ",
     "arespond",
     "call_as_is",
@@ -69,10 +68,12 @@ __all__ = [
     "guard_again",
     "import_dotted",
     "in_background",
+    "is_its_spelling",
     "made",
     "nothing_is_left",
     "running_loop",
     "said_of_body",
+    "say_at_once",
     "thread_loop",
     "whole_delivery",
     "wind_up",

@@ -13,7 +13,8 @@ _NEEDS_WORK = re.compile(r"//|/\.\.?(?:/|\Z)|\x00")
 
 # What may stand in a path segment unescaped (RFC 3986, pchar), and the slash.
 _SAFE = "/!$&'()*+,;=:@-._~"
-_UNRESERVED = re.compile(r"[A-Za-z0-9/._~-]*\Z")  # nothing of this is ever encoded
+is_its_spelling = re.compile(r"[A-Za-z0-9/._~-]*\Z").match
+"""Whether a decoded path holds nothing that is ever encoded."""
 
 
 class BadPathError(ValueError):
@@ -79,7 +80,7 @@ def decode_url_path(path: str) -> str:
 
 def encode(path: str) -> str:
     """Return the one percent-encoded spelling of a decoded path; surrogate escapes become the bytes they stand for."""
-    return path if _UNRESERVED.match(path) else quote(path, safe=_SAFE, errors="surrogateescape")
+    return path if is_its_spelling(path) else quote(path, safe=_SAFE, errors="surrogateescape")
 
 
 def split_url(url: str, base: str) -> tuple[str, str]:

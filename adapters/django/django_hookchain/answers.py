@@ -110,17 +110,23 @@ def is_whole(made: object) -> bool:
     return type(made) is HttpResponse or (isinstance(made, HttpResponse) and getattr(made, "is_rendered", True))
 
 
-def completed(made: HttpResponse) -> bool:
-    """Give a response its length, where there is no more to be done to it; tells whether it is ready to be sent."""
-    kept = made.__dict__
-    if made.status_code not in PLAIN_STATUSES or kept["_resource_closers"] or made.cookies or kept["_reason_phrase"]:
+def passes(req: Any, answer: object) -> bool:
+    """Let a whole response of Django's pass where there is no more to be done to it than to give it its length."""
+    made: Any = answer
+    kept, status = made.__dict__, made.status_code
+    if status not in PLAIN_STATUSES or kept["_resource_closers"] or made.cookies or kept["_reason_phrase"]:
         return False
-    length = len(made.content)
-    store = kept["headers"]._store
-    said = said_of_body(store.values(), length)
-    if said is not None and said[0] is None:
-        store["content-length"] = ("Content-Length", str(length))
-    return said is not None
+    length = sum(map(len, kept["_container"]))
+    headers = kept["headers"]
+    said = said_of_body(headers._store.values(), length)
+    if said is None:
+        return False
+    if said[0] is None:
+        headers._store["content-length"] = ("Content-Length", str(length))
+    if type(headers) is ResponseHeaders:
+        headers.__class__ = _Listed
+    req.passed, req.status = made, status
+    return True
 
 
 def to_django(response: Response, stream: Any) -> HttpResponseBase:
@@ -159,6 +165,18 @@ def copy(made: HttpResponseBase) -> Any:
     return sent
 
 
+class _Listed(ResponseHeaders):
+    """Headers that are given all at once, where Django looks each of them up by its name."""
+
+    def items(self) -> Any:
+        """Return all of them."""
+        return self._store.values()
+
+    def __reduce__(self) -> Any:
+        """Be Django's own in a cache, which may be read where the chain is not."""
+        return ResponseHeaders, ([*self._store.values()],)
+
+
 class _Headers(ResponseHeaders):
     """Headers of which some may be there several times."""
 
@@ -168,7 +186,7 @@ class _Headers(ResponseHeaders):
 
     def items(self) -> Any:
         """Return all of them."""
-        return [*super().items(), *self.repeated]
+        return [*self._store.values(), *self.repeated]
 
 
 def _set_headers(sent: Any, response: Response, made: HttpResponseBase | None) -> None:

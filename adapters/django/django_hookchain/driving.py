@@ -10,8 +10,6 @@ from contextvars import Context, ContextVar
 from typing import Any, TypeVar
 
 from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, sync_to_async
-from django.core.signals import request_finished
-from django.dispatch import receiver
 
 from hookchain import Request
 from hookchain.adapting import (
@@ -39,9 +37,11 @@ _latest: ContextVar[ServedBody | None] = ContextVar("django_hookchain.body", def
 """The body that was last made in a task."""
 
 
-@receiver(request_finished, dispatch_uid="hookchain.body")
-def _abandon(**_: Any) -> None:
-    # From Django 6 on, a task whose client has left may end as if nothing had been; this is all that is told of it.
+def abandon(**_: Any) -> None:
+    """End the request of the task that is running, when Django says that it is over.
+
+    From Django 6 on, a task whose client has left may end as if nothing had been; this is all that is told of it.
+    """
     body = _latest.get()
     if body is not None:
         body.abandon()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections.abc import Awaitable, Callable, Generator
+from contextvars import Context, copy_context
 from typing import Any, TypeAlias, cast
 
 from asgiref import sync
 from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.asgi import ASGIRequest
+from django.core.signals import request_finished
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import ResolverMatch
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
@@ -21,8 +25,8 @@ from hookchain.adapting import (
     InContext,
     Outcome,
     Steps,
+    Threads,
     adrive_to_end,
-    answer_at_once,
     arespond,
     current,
     cycle,
@@ -31,14 +35,15 @@ from hookchain.adapting import (
     drive_to_end,
     guard_again,
     nothing_is_left,
+    say_at_once,
     whole_delivery,
 )
 
 from .answers import copy, from_django, is_whole, to_django
-from .driving import HeldBody, InServersContext, Inside, SensitiveThreads, ServedBody
-from .record import KEY, Record, prepare, record_of
+from .driving import HeldBody, InServersContext, Inside, SensitiveThreads, ServedBody, abandon
+from .record import KEY, Record, record_of
 from .settings import load_chain, place_findings
-from .surroundings import Surroundings, has_failed, keep_page, taken_failure
+from .surroundings import FAILURE, Surroundings, keep_page, taken_failure
 from .wsgi_record import WSGIRecord
 
 _Body: TypeAlias = Delivery | ServedBody | Generator[bytes, None, None]
@@ -74,32 +79,34 @@ class HookChainMiddleware:
         self.process_view: Any = self._aprocess_view if self.is_async else self._process_view
         if self.is_async:
             _asgiref.markcoroutinefunction(self)
+            receiver(request_finished, dispatch_uid="hookchain.body")(abandon)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Process a request."""
-        is_wsgi = not hasattr(request, "scope")
-        req = WSGIRecord(request) if is_wsgi else record_of(request)
+        is_asgi = isinstance(request, ASGIRequest)
+        req = record_of(request) if is_asgi else WSGIRecord(request)
         req.app, req.framework, req.place = self._app, self._surroundings, self
         self.chain.begin(req)
-        if self.is_async:
-            return self._arespond(req)
-        return self._respond(req) if is_wsgi else self._respond_on_server(req)
+        if is_asgi or self.is_async:
+            return self._arespond(req) if self.is_async else self._respond_on_server(req)
+        context = copy_context()
+        answer: Any = context.run(say_at_once, req)
+        if isinstance(answer, HttpResponse) and nothing_is_left(req):
+            request.META.pop(KEY, None)  # else the two would hold each other, and wait for the garbage collector
+            return answer
+        return self._respond(req, context, answer)
 
     # --- the request through the chain
 
-    def _respond(self, req: Record) -> HttpResponseBase:
-        context = contextvars.copy_context()
-        answer = context.run(answer_at_once, req)
+    def _respond(self, req: Record, context: Context, answer: Any) -> HttpResponseBase:
         if not isinstance(answer, HttpResponse):
             body = deliver(req, InContext(context, uses_loop=True), answer)
             return _handed_over(req, body.response, body)
-        if nothing_is_left(req):
-            return answer
         whole = whole_delivery(req, answer.content, context)
         return _closing(req, copy(answer), whole, whole)
 
     def _respond_on_server(self, req: Record) -> HttpResponseBase:
-        context = req.context = contextvars.copy_context()
+        context = req.context = copy_context()
         context.run(current.set, req)
         req.threads, req.bridge = SensitiveThreads(context), _bridge
         steps = cycle(req)
@@ -110,7 +117,7 @@ class HookChainMiddleware:
         return sent
 
     async def _arespond(self, req: Record) -> HttpResponseBase:
-        context = req.context = contextvars.copy_context()
+        context = req.context = copy_context()
         context.run(current.set, req)
         req.threads, req.is_async, req.bridge = SensitiveThreads(context.copy()), True, _bridge
         steps = cycle(req)
@@ -126,24 +133,24 @@ class HookChainMiddleware:
     # --- the view
 
     def _ask(self, record: Record) -> Response | HttpResponseBase:
-        return _answer(record, self.get_response(prepare(record)))
+        return _answer(record, self.get_response(record.shown()))
 
     async def _aask(self, record: Record) -> Response | HttpResponseBase:
-        return _answer(record, await self.get_response(prepare(record)))
+        return _answer(record, await self.get_response(record.shown()))
 
     def _process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
-        steps = _another_route(request)
-        if steps is None:
-            return None
         record: Record = request.META[KEY]
+        if record.leads_to(request):
+            return None
+        steps = _guards_of_route(record, request)
         refusal = drive_to_end(steps, Inside(record, on_server=hasattr(request, "scope")))
         return None if refusal is None else HttpResponse(status=403)
 
     async def _aprocess_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
-        steps = _another_route(request)
-        if steps is None:
+        record: Record = request.META[KEY]
+        if record.leads_to(request):
             return None
-        refusal = await adrive_to_end(steps, request.META[KEY].threads)
+        refusal = await adrive_to_end(_guards_of_route(record, request), cast("Threads", record.threads))
         return None if refusal is None else HttpResponse(status=403)
 
 
@@ -154,27 +161,23 @@ def _bridge(coroutine: Any) -> Any:
     return _asgiref.async_to_sync(wait)()
 
 
-def _another_route(request: HttpRequest) -> Steps[Outcome | None] | None:
+def _guards_of_route(record: Record, request: HttpRequest) -> Steps[Outcome | None]:
     """The guards of a route that is not the one that was looked up, as a middleware behind the chain may choose it."""
-    record: Record = request.META[KEY]
-    match = request.resolver_match
-    endpoint = None if match is None else match.view_name
-    if record.leads_to(request.path_info, endpoint):
-        return None
-    return guard_again(record, request.path_info, endpoint)
+    return guard_again(record, request.path_info, cast("ResolverMatch", request.resolver_match).view_name)
 
 
 def _answer(record: Record, made: HttpResponseBase) -> Response | HttpResponseBase:
-    if made.status_code < 400 and is_whole(made) and not has_failed(record.native):  # noqa: PLR2004
+    native = record.native
+    if made.status_code < 400 and FAILURE not in native.META and is_whole(made):  # noqa: PLR2004
         return made  # about which nobody may have to be asked
-    failure = taken_failure(record.native)
+    failure = taken_failure(native)
     response = from_django(made)
     if failure is None or response.status_code < 400:  # noqa: PLR2004 - nobody has dealt with it
         return response
     if isinstance(failure, RequestEntityTooLarge):
         response.close()
     else:
-        keep_page(record.native, response)
+        keep_page(native, response)
     raise failure
 
 

@@ -80,11 +80,12 @@ class Record(Request):
     def endpoint(self, endpoint: Any) -> None:
         self._route = endpoint
 
-    def leads_to(self, path: str, endpoint: Any) -> bool:
-        """Tell whether a path and a route are those that handlers, if they asked, have been told."""
+    def leads_to(self, native: Any) -> bool:
+        """Tell whether Django has come to the path and the route that handlers, if they asked, have been told."""
+        route = native.resolver_match.view_name
         if self._route is _UNASKED:
-            self._route = endpoint
-        return bool(endpoint == self._route and path == self.canonical_path)
+            self._route = route
+        return bool(route == self._route and native.path_info == self.canonical_path)
 
     # --- the user
 
@@ -116,10 +117,12 @@ class Record(Request):
             return None  # another record's AUTHEN has set it
         return user
 
-    @property
-    def is_as_sent(self) -> bool:
-        """Whether the view may see Django's request as it is."""
-        return False
+    # --- to Django
+
+    def shown(self) -> HttpRequest:
+        """Return Django's request as the sections saw it: the one path, the user, the body from its first byte on."""
+        _write(self, self.native, self.native.META)
+        return self.native  # type: ignore[no-any-return]
 
     @property
     def pending_user(self) -> Step | None:
@@ -251,16 +254,6 @@ def body_of(native: Any) -> RequestBody:
 
 
 # --- to Django
-
-
-def prepare(record: Record) -> HttpRequest:
-    """Show the view the request as the sections saw it: the one path, the user, the body from its first byte on."""
-    native, meta = record.native, record.native.META
-    if record.is_as_sent:
-        meta[KEY] = record
-    else:
-        _write(record, native, meta)
-    return native  # type: ignore[no-any-return]
 
 
 def _write(record: Record, native: Any, meta: Any) -> None:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.handlers.exception import response_for_exception
 from django.core.signals import got_request_exception, request_started
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import get_resolver
 from werkzeug.exceptions import HTTPException
@@ -17,11 +17,13 @@ from werkzeug.wrappers import Response
 
 from hookchain import Request
 
-from .answers import completed, from_django
+from .answers import from_django, passes
 from .record import RAW_PATH
 
 _PAGES = frozenset({400, 403, 404, 500})
-_FAILURE = "hookchain.failure"
+FAILURE = "hookchain.failure"
+"""Where a request has what the view, or what stands before it, raised, until ``taken_failure`` returns it."""
+
 _PAGE = "hookchain.page"
 
 
@@ -29,6 +31,7 @@ class Surroundings:
     """What Django does for a request while it goes through the phases: its error handlers. All requests share one."""
 
     blocking = looks_ahead = False
+    sends = staticmethod(passes)
 
     @property
     def raises(self) -> bool:
@@ -49,14 +52,6 @@ class Surroundings:
         handler = get_resolver(getattr(req.native, "urlconf", None)).resolve_error_handler(error.code)
         arguments = {} if error.code == 500 else {"exception": error.__cause__ or error}  # noqa: PLR2004
         return from_django(handler(req.native, **arguments))
-
-    def sends(self, req: Any, answer: object) -> bool:
-        """Let pass what Django has made as a whole, with its length."""
-        if not (isinstance(answer, HttpResponse) and completed(answer)):
-            return False
-        req.passed = answer
-        req.status = answer.status_code
-        return True
 
     def has_finalised(self, req: Request) -> bool:
         """Say no: what leaves has to be made Django's again."""
@@ -88,14 +83,9 @@ def keep_page(native: HttpRequest, page: Response) -> None:
     native.META[_PAGE] = page
 
 
-def has_failed(native: HttpRequest) -> bool:
-    """Tell whether the view, or what stands before it, raised what ``taken_failure`` returns."""
-    return _FAILURE in native.META
-
-
 def taken_failure(native: HttpRequest) -> BaseException | None:
     """Return what the view, or what stands before it, raised and Django made a page of; once."""
-    failure: BaseException | None = native.META.pop(_FAILURE, None)
+    failure: BaseException | None = native.META.pop(FAILURE, None)
     return failure
 
 
@@ -108,4 +98,4 @@ def _keep_path(environ: dict[str, Any] | None = None, **_: Any) -> None:
 @receiver(got_request_exception, dispatch_uid="hookchain.failure")
 def _keep_failure(request: HttpRequest | None = None, **_: Any) -> None:
     if request is not None:
-        request.META[_FAILURE] = sys.exc_info()[1]
+        request.META[FAILURE] = sys.exc_info()[1]

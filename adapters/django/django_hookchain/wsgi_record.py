@@ -7,15 +7,15 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from hookchain import Request
-from hookchain.adapting import EnvironRequest, made, thread_loop
+from hookchain.adapting import EnvironRequest, is_its_spelling, made, thread_loop
 
 from .answers import from_django
-from .record import RAW_PATH, Record, body_of, server_of, target_of
+from .record import KEY, RAW_PATH, Record, body_of, server_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from django.http import HttpResponse
+    from django.http import HttpRequest, HttpResponse
 
 
 def _wait(coroutine: Coroutine[Any, Any, bytes]) -> bytes:
@@ -47,43 +47,32 @@ class WSGIRecord(Record, EnvironRequest):
     server = made(lambda req: server_of(req.native.META))
     root_path = made(lambda req: req.native.META.get("SCRIPT_NAME", "").rstrip("/"))
     _make_body = made(lambda req: functools.partial(body_of, req.native))
-    _query: bytes | None = None
 
     def __init__(self, native: Any) -> None:
         """Look at what every request is asked for, and at what middleware behind the chain might change."""
         meta = native.META
         if RAW_PATH not in meta:  # nobody has told that the request has started
             meta[RAW_PATH] = native.path_info.encode().decode("latin-1")
-        super().__init__(meta)
+        EnvironRequest.__init__(self, meta)
         self.native = native
         self.remote_addr = meta.get("REMOTE_ADDR")
 
-    @property
-    def query_string(self) -> bytes:
-        """What follows "?"."""
-        if self._query is None:
-            self.is_touched = True
-            self._query = self.quoted(self.native.META.get("QUERY_STRING", "").encode("latin-1"))
-        return self._query
-
-    @query_string.setter
-    def query_string(self, query: bytes) -> None:
-        self.is_touched = True
-        self._query = query
-
-    @property
-    def is_as_sent(self) -> bool:
-        """Whether the view may see Django's request as it is: nothing of it was changed or has to be written anew."""
-        native = self.native
-        if self.is_touched or self.has_body or self.authen_ran or native.path_info != self.canonical_path:
-            return False
-        meta = native.META
-        query = meta.get("QUERY_STRING", "")
-        sent = meta.get("RAW_URI") if "RAW_URI" in meta else meta.get("REQUEST_URI")
-        if sent is None:
-            return bool(query.isascii())
-        is_one = "REQUEST_URI" not in meta or meta["REQUEST_URI"] == sent
-        return is_one and bool(query.isascii()) and sent == target_of(native.path, query)
+    def shown(self) -> HttpRequest:
+        """Return Django's request as it is, where nothing of it was changed or has to be written anew."""
+        native: Any = self.native
+        if self.is_touched or self.is_query_known or self.has_body or self.authen_ran:
+            return super().shown()
+        meta, path, query = native.META, native.path, native.META.get("QUERY_STRING", "")
+        target = f"{path}?{query}" if query else path
+        if (
+            native.path_info == self.canonical_path
+            and meta.get("RAW_URI", target) == target == meta.get("REQUEST_URI", target)
+            and is_its_spelling(path)
+            and query.isascii()
+        ):
+            meta[KEY] = self
+            return native  # type: ignore[no-any-return]
+        return super().shown()
 
     @property
     def kind_of_next(self) -> type[Request]:

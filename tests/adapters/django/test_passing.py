@@ -1,0 +1,141 @@
+"""What Django's own response is behind the chain, where nobody but Django has a say in it."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+
+import pytest
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpResponse
+from django.http.response import ResponseHeaders
+from django.test import RequestFactory, override_settings
+
+from django_hookchain import HookChainMiddleware
+from hookchain.testing import make_request
+from tests.adapters.django.places import project, wsgi_answer
+from tests.asking import quiet
+
+
+def behind(chain, view):
+    """Put a chain before a view, as a middleware before it sees the two."""
+    with override_settings(HOOKCHAIN={"CHAIN": chain}):
+        return HookChainMiddleware(view)
+
+
+def test_a_middleware_before_the_chain_finds_the_headers_and_changes_them():
+    chain = behind(quiet(), lambda request: HttpResponse(b"hello", headers={"X-One": "1", "X-Two": "2"}))
+    response = chain(RequestFactory().get("/"))
+    response["X-Three"] = "3"
+    response["x-one"] = "one"
+    del response["X-Two"]
+    assert dict(response.items()) == {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Length": "5",
+        "x-one": "one",
+        "X-Three": "3",
+    }
+    assert dict(response.headers) == dict(response.items())
+
+
+def test_a_response_in_a_cache_is_djangos_own():
+    chain = behind(quiet(), lambda request: HttpResponse(b"hello"))
+    response = chain(RequestFactory().get("/"))
+    cached = pickle.loads(pickle.dumps(response))  # noqa: S301 - our own
+    assert type(cached.headers) is ResponseHeaders
+    assert dict(cached.items()) == dict(response.items())
+
+
+def test_headers_of_a_class_of_the_views_own_stay_what_they_are():
+    class Headers(ResponseHeaders):
+        """Headers of a site's own."""
+
+    def view(request):
+        response = HttpResponse(b"hello")
+        response.headers = Headers(dict(response.headers))
+        return response
+
+    assert type(behind(quiet(), view)(RequestFactory().get("/")).headers) is Headers
+
+
+def test_a_response_that_a_view_keeps_and_changes_has_the_length_that_it_has():
+    kept = HttpResponse(b"")
+
+    def view(request):
+        kept.write("more ")
+        return kept
+
+    chain = behind(quiet(), view)
+    answers = [chain(RequestFactory().get("/")) for _ in range(3)]
+    assert [answer["Content-Length"] for answer in answers] == ["5", "10", "15"]
+
+
+closed = []
+LONG_WAY = {
+    "cookie": (lambda made: made.set_cookie("a", "b"), lambda sent: sent.cookies["a"].value == "b"),
+    "phrase": (lambda made: setattr(made, "reason_phrase", "Fine"), lambda sent: sent.reason_phrase == "Fine"),
+    "no body": (lambda made: setattr(made, "status_code", 204), lambda sent: "Content-Length" not in sent),
+    "closer": (lambda made: made._resource_closers.append(lambda: closed.append(1)), lambda sent: closed == [1]),
+    "odd header": (lambda made: made.__setitem__("X-Odd", "\x7f"), lambda sent: sent.status_code == 500),
+}
+
+
+@pytest.mark.parametrize("case", LONG_WAY)
+def test_what_is_more_than_a_body_and_headers_goes_the_long_way_out(case, error_log):
+    closed.clear()
+    change, is_kept = LONG_WAY[case]
+
+    def view(request):
+        made = HttpResponse(b"")
+        change(made)
+        return made
+
+    request = RequestFactory().get("/")
+    sent = behind(quiet(), view)(request)
+    assert request.META["hookchain.request"].response.status_code == sent.status_code
+    sent.close()
+    assert is_kept(sent)
+
+
+def test_a_request_that_is_over_waits_for_no_garbage_collector():
+    with project(quiet()) as begun:
+        app = WSGIHandler()
+        environ = dict(make_request("/").environ)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                wsgi_answer(app, dict(environ), begun)
+                begun.clear()
+            assert gc.collect() == 0
+        finally:
+            gc.enable()
+
+
+def test_a_view_may_forget_the_record():
+    chain = behind(quiet(), lambda request: request.META.clear() or HttpResponse(b"hello"))
+    assert chain(RequestFactory().get("/")).content == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ({}, {}),
+        ({"RAW_URI": "/echo/x?a=b"}, {"RAW_URI": "/echo/x?a=b"}),
+        ({"REQUEST_URI": "/echo/x?a=b"}, {"REQUEST_URI": "/echo/x?a=b"}),
+        (
+            {"RAW_URI": "/echo//x?a=b", "REQUEST_URI": "/echo/x?a=b"},
+            {"RAW_URI": "/echo/x?a=b", "REQUEST_URI": "/echo/x?a=b"},
+        ),
+        ({"RAW_URI": "/echo/%78?a=b"}, {"RAW_URI": "/echo/x?a=b"}),
+    ],
+)
+def test_the_view_sees_the_target_in_its_one_spelling(said, seen):
+    met = []
+
+    def view(request):
+        met.append({key: value for key, value in request.META.items() if key in {"RAW_URI", "REQUEST_URI"}})
+        return HttpResponse(b"")
+
+    behind(quiet(), view)(RequestFactory().get("/echo/x?a=b", **said))
+    assert met == [seen]
