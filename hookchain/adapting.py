@@ -25,8 +25,9 @@ from .handlers import Handler
 from .loops import running_loop
 from .made import made
 from .paths import decode, encode, is_its_spelling
+from .plain_response import PLAIN_STATUSES
 from .records import current
-from .responses import PLAIN_STATUSES, said_of_body
+from .responses import said_of_body
 from .results import Outcome, Raised
 from .runs import Function, Step
 from .threads import Threads

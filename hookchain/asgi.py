@@ -25,7 +25,7 @@ from .inline_app import ASGIApp
 from .outgoing import Send
 from .own_context import in_context
 from .phases import Phase
-from .plain_response import sent_text
+from .plain_response import sent_response
 from .request import Request
 from .wires import HttpWire, SocketWire, start_of_text
 from .wsgi import app_name
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Turn: TypeAlias = tuple[asyncio.Task[Any] | None, Send, Context, Context]
 """Whose turn a request is: its task, the server's ``send``, the request's context, and a copy of the server's."""
 
-_ANSWERS = (bytes, Response, Generator, Asks)
+_ANSWERS = (bytes, tuple, Response, Generator, Asks)
 
 
 class ASGIChain:
@@ -100,7 +100,7 @@ class ASGIChain:
         elif isinstance(answer, bytes) and req.exchange is None and nothing_is_left(req):
             await _send_text(req, answer, send)
         else:
-            await self.exchange_of(req).run(sent_text(answer) if isinstance(answer, bytes) else answer)
+            await self.exchange_of(req).run(sent_response(answer) if isinstance(answer, bytes | tuple) else answer)
 
     def exchange_of(self, req: ScopeRequest) -> Exchange:
         """Return what processes a request that takes more than to answer it at once; made when first asked for."""

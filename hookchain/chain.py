@@ -251,7 +251,8 @@ class HookChain(Registry):
     def begin(self, req: Request) -> None:
         """Make a request this chain's; adapters call it before the cycle starts."""
         req.chain = self
-        req.selection = (self._plan or self.plan).select(req)
+        plan = self._plan or self.plan
+        req.selection = plan.known.get(req.canonical_path) or plan.select(req)
         if self.keeps_trace or self.settings.debug or (heard and somebody_observes()):
             req.trace = []
 

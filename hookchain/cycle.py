@@ -13,7 +13,7 @@ import enum
 from collections.abc import Coroutine
 from http import HTTPStatus
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
@@ -23,11 +23,11 @@ from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
 from .finishing import blocks_at_end, ending_of, finish, last_record
 from .framework import Framework
-from .leaving import CLOSE, complete, give_up, leave
+from .leaving import CLOSE, OnItsWay, complete, give_up, leave
 from .leaving_at_once import leave_as_it_is, leave_at_once, leave_plainly
 from .loops import is_cancellation
 from .phases import Phase
-from .plain_response import sent_text
+from .plain_response import PlainResponse, Whole
 from .process import (
     NOT_BEGUN,
     Begun,
@@ -62,10 +62,11 @@ FINISH = Function(Request.mark_finished, blocking=False)
 WHO = "the request cycle"
 LEFT = "the framework, when its contexts were closed,"
 
-_RESPONSES = (Success, Response)
+_MADE = (tuple, PlainResponse)
+"""What the library sends; all else is the framework's."""
 
-Said: TypeAlias = bytes | Response | Steps[None]
-"""What a request was answered with at once, text without a response around it; or the rest of its cycle."""
+Said: TypeAlias = bytes | Whole | Response | Steps[None]
+"""What a request was answered with at once, what is whole without a response around it; or the rest of its cycle."""
 
 
 class Asks(enum.Enum):
@@ -94,11 +95,11 @@ def answer_at_once(req: Request) -> Any:
         or the steps of the rest of the cycle, for a driver.
     """
     answer = say_at_once(req)
-    return sent_text(answer) if isinstance(answer, bytes) else answer
+    return req.response if isinstance(answer, bytes | tuple) else answer
 
 
 def say_at_once(req: Request) -> Said:
-    """Answer a request, like ``answer_at_once``; where that is with text, returns it without a response around it."""
+    """Answer a request, like ``answer_at_once``; what is sent as it is has no response around it."""
     current.set(req)
     try:
         stretch = route_of(req)[0]
@@ -134,7 +135,8 @@ def _say_on_loop(req: Request, stretch: Stretch, settled: Any) -> SaidOnLoop:
     if settled is None and is_for_the_app(req, stretch):
         req.phase = _CONTENT
         return _ASKS_APP
-    return _say(req, stretch, settled)
+    said = _say(req, stretch, settled)
+    return cast("Response", req.response) if type(said) is tuple else said
 
 
 def _say(req: Request, stretch: Stretch, settled: Any) -> Said:
@@ -143,10 +145,11 @@ def _say(req: Request, stretch: Stretch, settled: Any) -> Said:
         ended, step = begun = behind(req, stretch, settled)
         if type(ended) is not Success:
             return cycle(req, begun)
-        said = leave_at_once(req, ended)
-        if not isinstance(said, Response):
-            return cycle(req, (said or ended, step))
-    if req.framework is not None and isinstance(said, Response):
+        left = leave_at_once(req, ended)
+        if left is None or isinstance(left, OnItsWay):
+            return cycle(req, (left or ended, step))
+        said = left
+    if req.framework is not None and type(said) in _MADE:
         req.framework.exit(None)
     answer: Said = said
     return answer

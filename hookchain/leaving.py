@@ -18,7 +18,7 @@ from .exceptions import ResultError
 from .file_response import FileResponse
 from .framework import Framework
 from .handlers import Handler
-from .plain_response import PlainResponse
+from .plain_response import UNAUTHORIZED, PlainResponse
 from .request import Request
 from .responses import (
     SAID_OF_THE_BODY,
@@ -35,8 +35,6 @@ from .responses import (
 )
 from .results import Outcome, Raised, full_response
 from .runs import Function
-
-_UNAUTHORIZED = 401
 
 CLOSE = Function(Response.close)
 """Closes a response that is not sent after all."""
@@ -98,7 +96,7 @@ def leave(first: Request, record: Request, ended: Success | Response) -> Steps[R
 
 def _before_filters(first: Request, record: Request, ended: Success | Response) -> Steps[Response | BaseException]:
     response = typed(record, ended)
-    if response.status_code == _UNAUTHORIZED:
+    if response.status_code == UNAUTHORIZED:
         yield from _challenge(record, response)
     if first.framework is None:
         return response
@@ -150,7 +148,7 @@ def give_up(first: Request, record: Request) -> Steps[Response | BaseException]:
 def complete(record: Request, made: Response, *, success: bool) -> Steps[Response]:
     """Give a response the headers that go with it; ``headers_out`` on success only."""
     response = _own(record, made, success=success)
-    if response.status_code == _UNAUTHORIZED:
+    if response.status_code == UNAUTHORIZED:
         yield from _challenge(record, response)
     return response
 
@@ -173,7 +171,7 @@ def _in_place_of(record: Request, response: Response, replaced: Response) -> Ste
     replaced = own_copy(replaced)
     if "err_headers_out" in record.__dict__:
         merge_headers(replaced, record.err_headers_out)
-    if replaced.status_code == _UNAUTHORIZED:
+    if replaced.status_code == UNAUTHORIZED:
         yield from _challenge(record, replaced)
     record.response = replaced
     replaced.call_on_close(response.close)  # not before: the new body may read the old one

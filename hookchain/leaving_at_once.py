@@ -14,13 +14,22 @@ from .file_response import FileResponse
 from .handlers import Handler
 from .leaving import Before, OnItsWay, typed
 from .phases import Phase
-from .plain_response import PlainResponse, sends_what_it_says
+from .plain_response import (
+    PLAIN_STATUSES,
+    TYPE_PAIR,
+    UNAUTHORIZED,
+    Pair,
+    PlainResponse,
+    Whole,
+    plain_parts,
+    sends_what_it_says,
+    status_code,
+)
 from .request import Request
-from .responses import PLAIN_STATUSES, finalise_plain
+from .responses import complete_pairs, finalise_plain, header_list, said_of_body
 from .results import FIRST_STATUS, TEXT, Raised
 
 _CONTENT = Phase.CONTENT
-_UNAUTHORIZED = 401
 _OURS = (Response, Raised)
 
 
@@ -33,14 +42,14 @@ def leave_as_it_is(req: Request, who: Any, answer: Any) -> Any:
         answer: what it answered.
 
     Returns:
-        The text as bytes; or the response; or what the framework sends in place of one; None where more has to be
-        decided, and nothing has been done.
+        The text as bytes; or what else is whole; or what the framework sends in place of a response; None where more
+        has to be decided, and nothing has been done.
     """
     if who.phase is not _CONTENT or not req.selection.output_filters.is_empty or req.late_refusal is not None:
         return None
     said: Any = None
     if type(answer) is PlainResponse and answer.is_settled:
-        said = _sent(req, answer, needs_type=False)
+        said = _whole(req, answer, None)
     elif has_no_say(req):
         said = _said_of(req, who, answer)
     if said is not None:
@@ -57,7 +66,9 @@ def _said_of(req: Request, who: Handler, answer: Any) -> Any:
         return answer if framework.sends(req, answer) else None
     elif not framework.has_finalised(req):
         return None
-    return _response_of(req, answer, needs_type=not is_apps) if req.translate is None else None
+    if req.translate is not None or not _says_all(answer):
+        return None
+    return _whole(req, answer, None if is_apps else TYPE_PAIR)
 
 
 def _text(req: Request, text: str | bytes) -> bytes | None:
@@ -67,23 +78,37 @@ def _text(req: Request, text: str | bytes) -> bytes | None:
     return body
 
 
-def _response_of(req: Request, answer: Any, *, needs_type: bool) -> PlainResponse | None:
-    if type(answer) is PlainResponse:
-        return _sent(req, answer, needs_type=needs_type) if answer.is_new else None
-    return _sent(req, PlainResponse.copied(answer), needs_type=needs_type) if _says_all(answer) else None
+def _whole(req: Request, response: Any, type_pair: Pair | None) -> Whole | None:
+    line, pairs, body = plain_parts(response)
+    if body is None:
+        return None
+    status = status_code(line)
+    is_known = type(response) is PlainResponse and (response.is_settled or (response.is_fit and type_pair is None))
+    if not (is_known or (status in PLAIN_STATUSES and complete_pairs(pairs, len(body), type_pair))):
+        return None
+    req.status = status
+    req.said = whole = line, pairs, body
+    return whole
 
 
-def _sent(req: Request, made: PlainResponse, *, needs_type: bool) -> PlainResponse | None:
+def _response_of(req: Request, answer: Any, type_pair: Pair | None) -> PlainResponse | None:
+    if not _says_all(answer):
+        return None
+    made = answer if type(answer) is PlainResponse else PlainResponse.copied(answer)
+    return _sent(req, made, type_pair)
+
+
+def _sent(req: Request, made: PlainResponse, type_pair: Pair | None) -> PlainResponse | None:
     """Make a response ready to be sent; None where it takes more than a length and a type, and nothing is changed."""
     status = made.sent_status()
-    if not made.is_settled and not (status in PLAIN_STATUSES and finalise_plain(made, needs_type=needs_type)):
+    if not made.is_settled and not (status in PLAIN_STATUSES and finalise_plain(made, type_pair)):
         return None
     made.is_new = False
     req.response, req.status = made, status
     return made
 
 
-def leave_plainly(first: Request, record: Request, ended: Success | Response) -> Response | None:
+def leave_plainly(first: Request, record: Request, ended: Success | Response) -> PlainResponse | None:
     """Make a response ready that says all by itself, and about which nobody is to be asked.
 
     Returns:
@@ -94,26 +119,37 @@ def leave_plainly(first: Request, record: Request, ended: Success | Response) ->
     is_settled = type(ended.response) is PlainResponse and ended.response.is_settled
     if not (is_settled or _is_nobodys_business(first)):
         return None
-    return _response_of(first, ended.response, needs_type=not ended.is_apps)
+    return _response_of(first, ended.response, None if ended.is_apps else TYPE_PAIR)
 
 
-def leave_at_once(req: Request, ended: Success) -> Response | OnItsWay | None:
+def leave_at_once(req: Request, ended: Success) -> Whole | PlainResponse | OnItsWay | None:
     """Make a response ready that says all by itself, or to which filters but add headers; they are called here.
 
     Returns:
-        The response; or how far ``leave`` has come with it; or None, where nothing has been done.
+        The response, or what of it is whole; or how far ``leave`` has come with it; or None, where nothing has been
+        done.
     """
     if req.selection.output_filters.is_empty:
         return leave_plainly(req, req, ended)
     if not (req.selection.filters_at_once and _is_nobodys_business(req) and _says_all(ended.response)):
         return None
-    if ended.response.status_code == _UNAUTHORIZED:
+    if ended.response.status_code == UNAUTHORIZED:
         return None
     response = typed(req, ended)
     broken_off = _filter_at_once(req, response, req.selection.output_filters.fixed)
     if broken_off is not None:
         return OnItsWay(response, ended.is_apps, *broken_off)
-    return _sent(req, PlainResponse.copied(response), needs_type=False) or OnItsWay(response, ended.is_apps)
+    return _filtered(req, response) or OnItsWay(response, ended.is_apps)
+
+
+def _filtered(req: Request, response: Response) -> Whole | PlainResponse | None:
+    line, pairs, body = plain_parts(response)
+    status = status_code(line)
+    said = None if body is None or status not in PLAIN_STATUSES else said_of_body(pairs, len(body))
+    if body is None or said is None or said[0] is None:
+        return _sent(req, PlainResponse.copied(response), None)
+    req.status = status
+    return line, pairs, body
 
 
 def _filter_at_once(
@@ -121,21 +157,28 @@ def _filter_at_once(
 ) -> tuple[tuple[Handler, ...], Before, object] | None:
     """Call filters as long as they only change headers; returns what an ``OnItsWay`` has to know, or None."""
     for position, handler in enumerate(filters):
-        before = Before(response.response, [*response.headers])
+        body, pairs = response.response, header_list(response)
         try:
             answer = handler.call(req, response)
         except BaseException as error:
             answer = Raised(error)
-        if (answer is not None and answer is not response) or response.response is not before.body:
-            return filters[position:], before, answer
+        if (answer is not None and answer is not response) or response.response is not body:
+            return filters[position:], Before(body, pairs), answer
     return None
 
 
-def _says_all(answer: Any) -> bool:
+def _says_all(answer: object) -> bool:
     """Tell whether an answer is a response that sends what it says, and nothing else."""
     if type(answer) is PlainResponse:
-        return bool(answer.is_new)
-    return isinstance(answer, Response) and type(answer) is not FileResponse and sends_what_it_says(type(answer))
+        return answer.is_new
+    kind = type(answer)
+    says = _says.get(kind)
+    if says is None:
+        says = _says[kind] = issubclass(kind, Response) and sends_what_it_says(kind)
+    return says
+
+
+_says: dict[type[Any], bool] = {FileResponse: False}
 
 
 def _is_nobodys_business(first: Request) -> bool:

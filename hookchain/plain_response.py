@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
 
 _OK = "200 OK"
+Pair: TypeAlias = tuple[str, str]
+Whole: TypeAlias = tuple[str, list[Pair], bytes]
+"""What is sent as it is: status line, headers and the one piece of the body."""
+
 _LIST: Any = list  # of which type checkers ask no more
+UNAUTHORIZED = 401
+PLAIN_STATUSES = frozenset(range(200, 1000)) - {204, 205, 304, UNAUTHORIZED}
+"""All but the statuses that never have a body, and the one that goes with a challenge."""
+
 DEFAULT_TYPE = "text/plain; charset=utf-8"
 TYPE_PAIR = ("Content-Type", DEFAULT_TYPE)
 
@@ -30,15 +38,11 @@ class _MadeHeaders:
 
 
 _METHODS = ("__call__", "get_wsgi_response", "get_wsgi_headers", "get_app_iter", "iter_encoded", "close")
-_sends: dict[type[Any], bool] = {}
 
 
-def sends_what_it_says(kind: type[Any]) -> bool:
+def sends_what_it_says(kind: type[Response]) -> bool:
     """Tell whether responses of a class are sent with the status, headers and body that they have, and no others."""
-    sends = _sends.get(kind)
-    if sends is None:
-        sends = _sends[kind] = all(getattr(kind, name) is getattr(Response, name) for name in _METHODS)
-    return sends
+    return all(getattr(kind, name) is getattr(Response, name) for name in _METHODS)
 
 
 class _MadeList:
@@ -63,7 +67,7 @@ class PlainResponse(Response):
         is_new: whether it is as it was made and has not left.
         is_settled: whether status, headers and body are what is sent, and were found fit for it.
         is_seen: whether somebody has looked at the headers, so that ``pairs`` may no longer be all that they say.
-        said: what ``said_of_body`` has found in ``pairs``, or None where it has not been asked.
+        is_fit: whether that can be said of what an app has answered, where nobody has a say in it.
     """
 
     headers: Any = _MadeHeaders()
@@ -71,7 +75,7 @@ class PlainResponse(Response):
     is_new = True
     is_seen = False
     is_settled = False
-    said: tuple[str | None, bool] | None = None
+    is_fit = False
     _on_close: Any = _MadeList()
 
     def __init__(  # pyright: ignore[reportMissingSuperCall]
@@ -104,21 +108,20 @@ class PlainResponse(Response):
             plain.direct_passthrough = True
         return plain
 
+    def as_whole(self) -> Whole | None:
+        """Return what is sent, where nobody has looked at it yet and the body is whole; else None."""
+        return None if self.whole is None or self.is_seen else (self._status, self.pairs, self.whole)
+
     def sent_status(self) -> int:
         """Return the status; 0 where its line is nothing to be sent as it is."""
         return status_code(self._status)
-
-    @property
-    def start(self) -> tuple[str, list[tuple[str, str]]]:
-        """Status and headers as a server is given them, where nobody has looked at the headers."""
-        return self._status, [*self.pairs]
 
     def as_full(self) -> Response:
         """Return it as a Response like any other, which outside code may make another class of."""
         full = Response.__new__(Response)
         made = {"headers": self.headers, "_on_close": self._on_close, "direct_passthrough": self.direct_passthrough}
         vars(full).update(vars(self), **made)
-        for name in ("pairs", "whole", "is_new", "is_seen", "is_settled", "said"):
+        for name in ("pairs", "whole", "is_new", "is_seen", "is_settled", "is_fit"):
             vars(full).pop(name, None)
         return full
 
@@ -143,9 +146,19 @@ def whole_of(body: Any) -> bytes | None:
     return body[0] if type(body) is _LIST and len(body) == 1 and type(body[0]) is bytes else None
 
 
-def sent_text(body: bytes) -> PlainResponse:
-    """Return the response as which a text has been sent."""
-    response = PlainResponse([body], text_pairs(len(body)), _OK, 200, body)
+def plain_parts(response: Response) -> tuple[str, list[tuple[str, str]], bytes | None]:
+    """Return status line, headers and body of a response that sends what it says; no body where it is not whole."""
+    made = vars(response)
+    if type(response) is PlainResponse:
+        return made["_status"], [*made["pairs"]], made["whole"]
+    headers: Headers = made["headers"]
+    return made["_status"], [*vars(headers)["_list"]], None if made["_on_close"] else whole_of(made["response"])
+
+
+def sent_response(said: bytes | Whole) -> PlainResponse:
+    """Return the response as which a text, or what else is whole, has been sent."""
+    line, pairs, body = (_OK, text_pairs(len(said)), said) if isinstance(said, bytes) else said
+    response = PlainResponse([body], pairs, line, status_code(line), body)
     response.is_new = False
     return response
 

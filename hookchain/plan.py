@@ -201,6 +201,9 @@ def _options_of(nodes: Sequence[Node]) -> Mapping[str, Any]:
 class Plan:
     """A compiled chain: finds the Selection for a request.
 
+    Attributes:
+        known: what was found, by path alone where sections go by nothing else, so that nobody need ask further.
+
     A request changes nothing here but two dictionaries and the prefixes, which remember what was found; all of that
     is only ever added to or replaced, so that no lock is needed.
     """
@@ -213,15 +216,15 @@ class Plan:
         self.uses_hosts = any(node.scope.hosts is not None for node in tree.nodes)
         self._uses_methods = any(node.scope.methods is not None for node in tree.nodes)
         self._has_patterns = any(node.scope.pattern is not None for node in tree.nodes)
-        self._goes_by_path = not self.uses_hosts and not self._uses_methods
+        self._goes_by_path = not (self.uses_hosts or self._uses_methods or self._has_patterns)
         self._selections: dict[tuple[tuple[Node, ...], frozenset[str]], Selection] = {}
-        self._remembered: dict[Key, Selection] = {}
+        self.known: dict[Key, Selection] = {}
 
     def select(self, req: Request) -> Selection:
         """Find what applies to a request's path, method and host, and set its ``path_params``."""
         path = req.canonical_path
         key = path if self._goes_by_path else (path, req.method, self.host_of(req))
-        selection = self._remembered.get(key)
+        selection = self.known.get(key)
         if selection is None:
             selection = self.find(path, req.method, self.host_of(req))
             self._remember(key, path, selection)
@@ -239,9 +242,9 @@ class Plan:
     def _remember(self, key: Key, path: str, selection: Selection) -> None:
         if len(path) > _LONGEST_REMEMBERED:
             return
-        if len(self._remembered) >= _REMEMBERED_PATHS:
-            self._remembered = {}
-        self._remembered[key] = selection
+        if len(self.known) >= _REMEMBERED_PATHS:
+            self.known = {}
+        self.known[key] = selection
 
     def find(self, path: str, method: str, host: str | None) -> Selection:
         """Find what applies, without a request."""

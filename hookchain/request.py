@@ -28,7 +28,7 @@ from .handlers import Handler, SecondHalf, check_callable
 from .loops import running_loop
 from .paths import BadPathError, encode, normalise
 from .phases import Phase, phase_named
-from .plain_response import sent_text
+from .plain_response import Whole, sent_response
 from .results import Outcome
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class TraceEntry(NamedTuple):
 
 
 class MadeResponse:
-    """The attribute ``response`` of a request that was answered with text, made when it is first asked for."""
+    """The attribute ``response`` of a request whose answer was sent as it is, made when it is first asked for."""
 
     def __get__(self, req: Request | None, owner: type) -> Response | MadeResponse | None:
         """Make it; from then on Python finds it in the request itself, as it finds any other."""
@@ -65,7 +65,7 @@ class MadeResponse:
             return self
         if req.said is None:
             return None
-        response = req.__dict__["response"] = sent_text(req.said)
+        response = req.__dict__["response"] = sent_response(req.said)
         return response
 
 
@@ -90,7 +90,7 @@ class Request(SansIORequest):
         next: the request that this one was redirected to, or None.
         endpoint: the route's name, in places that have routes.
         response: the response, from CONTENT on.
-        said: the body of a response that is nothing but text, as which it is sent; else None.
+        said: what is sent as it is: a text, or status line, headers and body; None where the response is.
         native: the framework's own request object, or None.
         framework: what surrounds the request in a framework, or None.
         environ: the WSGI environ, or None.
@@ -134,7 +134,7 @@ class Request(SansIORequest):
     next: Request | None = None
     endpoint: Any = None
     response: Response | None = cast("Any", MadeResponse())
-    said: bytes | None = None
+    said: bytes | Whole | None = None
     native: Any = None
     framework: Framework | None = None
     environ: dict[str, Any] | None = None

@@ -6,22 +6,19 @@ import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response
 
-from .plain_response import DEFAULT_TYPE, TYPE_PAIR, PlainResponse, status_code, whole_of
+from .plain_response import DEFAULT_TYPE, PLAIN_STATUSES, Pair, PlainResponse, status_code, whole_of
 from .request import Request
 from .results import FIRST_STATUS, LAST_STATUS, reason
 
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED})
 _TYPELESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
-PLAIN_STATUSES = frozenset(range(FIRST_STATUS, 1000)) - {204, 205, 304, 401}
-"""All but those that never have a body, and the one that goes with a challenge."""
-
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ADDED = frozenset({"set-cookie", "vary", "www-authenticate", "link", "cache-control", "warning", "via"})
 # What is no longer true when a filter has replaced the body (httpd's content filters unset the same).
@@ -29,6 +26,18 @@ SAID_OF_THE_BODY = ("Content-Length", "Content-Range", "Accept-Ranges", "ETag", 
 _BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, section 5.5: no control character but the tab
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _ORDINARY = frozenset({"Last-Modified", "ETag", "Accept-Ranges", "Set-Cookie", "Vary", "Cache-Control"})
+Pairs: TypeAlias = tuple[Pair, ...]
+SaidOfBody: TypeAlias = tuple[str | None, bool]
+"""The length of a body, where headers say one, and whether they say its type."""
+
+_MORE: SaidOfBody = (None, False)
+"""Stands for headers that have to be looked at closer."""
+
+_MOST_KNOWN = 512
+_LONGEST_KNOWN = 1024
+_known: dict[Pairs, SaidOfBody] = {}
+"""What was found in headers lately; only ever added to or cleared, so without a lock."""
+
 _TYPE_NAMES = ("Content-Type", "content-type")
 _TOKENS = _ORDINARY | {"Content-Type", "Content-Length", "Location"}
 _TO_BE_LOOKED_AT = frozenset({"content-length", "content-type", "location"})
@@ -118,7 +127,7 @@ def own_copy(response: Response) -> Response:
     kept = vars(copied)
     kept.update(vars(response))
     kept["_on_close"] = [*kept["_on_close"]]
-    kept["headers"] = headers_of(list(response.headers))
+    kept["headers"] = headers_of(header_list(response))
     return copied
 
 
@@ -146,10 +155,11 @@ def response_of(status: str, pairs: list[tuple[str, str]], body: Any = ()) -> Re
     code = status_code(status)
     if code:
         whole = whole_of(body)
-        said = said_of_body(pairs, None if whole is None else len(whole))
+        length = None if whole is None else len(whole)
+        said = said_of_body(pairs, length)
         if said is not None or _are_plain(pairs):
             made = PlainResponse(body, pairs, status, code, whole)
-            made.said = said
+            made.is_fit = length is not None and said is not None and said[0] is not None and code in PLAIN_STATUSES
             return made
     response = Response(status=status, headers=pairs)
     if "content-type" not in {name.lower() for name, _ in pairs}:
@@ -174,32 +184,40 @@ def _are_plain(pairs: Sequence[tuple[Any, Any]]) -> bool:
 
 def header_list(response: Response) -> list[tuple[str, str]]:
     """Return the headers of a response as a list, without making Werkzeug's of those that nobody has looked at."""
-    return list(response.pairs if type(response) is PlainResponse and not response.is_seen else response.headers)
+    if type(response) is PlainResponse and not response.is_seen:
+        return [*response.pairs]
+    headers = response.headers
+    # Headers as a sequence are asked for their length first, by a call.
+    return [*vars(headers)["_list"]] if type(headers) is Headers else [*headers]
 
 
-def finalise_plain(made: PlainResponse, *, needs_type: bool) -> bool:
+def finalise_plain(made: PlainResponse, type_pair: Pair | None) -> bool:
     """Put right, like ``finalise``, the answer to a request whose answer may have a body.
 
     Args:
         made: the response.
-        needs_type: whether it is text where it does not say what it is.
+        type_pair: what it says of its type, where it has said nothing; None where it need not.
 
     Returns:
         False where more is to be done than to add length and type; nothing is changed then.
     """
     length = complete_length(made) if made.whole is None else len(made.whole)
-    said = made.said if made.whole is not None and made.said is not None else said_of_body(made.pairs, length)
+    return complete_pairs(made.pairs, length, type_pair)
+
+
+def complete_pairs(pairs: list[Pair], length: int | None, type_pair: Pair | None) -> bool:
+    """Add the length of the body, where it is known, and a type; the rest is as with ``finalise_plain``."""
+    said = said_of_body(pairs, length)
     if said is None:
         return False
-    length_said, has_type = said
-    if length is not None and length_said is None:
-        made.pairs.append(("Content-Length", str(length)))
-    if needs_type and not has_type:
-        made.pairs.insert(0, TYPE_PAIR)
+    if length is not None and said[0] is None:
+        pairs.append(("Content-Length", str(length)))
+    if type_pair is not None and not said[1]:
+        pairs.insert(0, type_pair)
     return True
 
 
-def said_of_body(pairs: Iterable[tuple[str, str]], length: int | None) -> tuple[str | None, bool] | None:
+def said_of_body(pairs: Iterable[Pair], length: int | None) -> SaidOfBody | None:
     """Look whether headers may be sent as they are, but for a length and a type.
 
     Args:
@@ -209,25 +227,37 @@ def said_of_body(pairs: Iterable[tuple[str, str]], length: int | None) -> tuple[
     Returns:
         The length that they say, and whether they say a type; None where they have to be looked at closer.
     """
-    said_length: str | None = None
-    has_type = False
     try:
-        for pair in pairs:
-            name, value = pair
-            if not (value.isascii() and value.isprintable()) or type(pair) is not tuple:
-                return None
-            if name in _TYPE_NAMES:
-                has_type = True
-            elif name not in _ORDINARY:
-                said = name.lower()
-                if said == "content-length" and said_length is None:
-                    said_length = value
-                elif said in _TO_BE_LOOKED_AT or not _TOKEN.match(name):
-                    return None
+        key = (*pairs,)
+        said = _known.get(key) or _look_at(key)
     except (AttributeError, TypeError, ValueError):
         return None
-    if said_length is not None and length is not None and said_length != str(length):
+    said_length = said[0]
+    if said is _MORE or (said_length is not None and length is not None and said_length != str(length)):
         return None
+    return said
+
+
+def _look_at(pairs: Pairs) -> SaidOfBody:
+    """Look at headers that have not been looked at lately; the same are sent again and again."""
+    said_length: str | None = None
+    has_type = False
+    for pair in pairs:
+        name, value = pair
+        if type(pair) is not tuple or not (value.isascii() and value.isprintable()):
+            return _MORE
+        if name in _TYPE_NAMES:
+            has_type = True
+        elif name not in _ORDINARY:
+            said = name.lower()
+            if said == "content-length" and said_length is None:
+                said_length = value
+            elif said in _TO_BE_LOOKED_AT or not _TOKEN.match(name):
+                return _MORE
+    if sum(len(value) for _, value in pairs) <= _LONGEST_KNOWN:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[pairs] = said_length, has_type
     return said_length, has_type
 
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Protocol
 from werkzeug.wrappers import Response
 
 from .incoming import Message
-from .plain_response import text_pairs
-from .responses import PLAIN_STATUSES, header_list, response_of, status_line
+from .plain_response import PLAIN_STATUSES, text_pairs
+from .responses import header_list, response_of, status_line
 from .results import FIRST_STATUS
 
 DENIAL = "websocket.http.response"

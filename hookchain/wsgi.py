@@ -81,8 +81,11 @@ class WSGIChain:
         answer = context.run(say_at_once, req)
         if isinstance(answer, bytes):
             return _send_whole(req, context, _OK, text_pairs(len(answer)), answer, start_response)
-        if type(answer) is PlainResponse and answer.whole is not None:
-            return _send_whole(req, context, *answer.start, answer.whole, start_response)
+        if type(answer) is PlainResponse:
+            answer = answer.as_whole() or answer
+        if isinstance(answer, tuple):
+            status, pairs, body = answer
+            return _send_whole(req, context, status, [*pairs], body, start_response)
         return _send(req, InContext(context, uses_loop=True), answer, start_response)
 
 
@@ -175,9 +178,11 @@ class AppAnswer:
 
     def response(self, body: Iterable[bytes]) -> Response:
         """Make a response; the app is run as far as it has to be to know its status."""
-        if self.started is not None and type(body) in _COMPLETE and self.written is None:
+        started = self.started
+        if started is not None and type(body) in _COMPLETE and self.written is None:
             self._left = True
-            return response_of(*self.started, body)
+            status, headers = started
+            return response_of(status, headers, body)
         chunks = iter(body)
         first: list[bytes] = []
         try:
@@ -237,7 +242,7 @@ def app_environ(req: Request, *, with_body: bool = True) -> WSGIEnvironment:
     Returns:
         A new environ.
     """
-    environ: WSGIEnvironment = dict(req.environ or {})
+    environ: WSGIEnvironment = (req.environ or {}).copy()
     path = req.canonical_path
     if req.error_status is not None:
         environ["REQUEST_METHOD"] = req.method
@@ -262,9 +267,11 @@ def _set_targets(environ: WSGIEnvironment, req: Request, path: str, query: str) 
     if environ.get("SCRIPT_NAME"):
         path = req.root_path + path
     plain = f"{path}?{query}" if query else path
+    # Mostly it is spelt already as the sections saw it; with a "%" it takes a closer look to know that.
+    is_known = "%" not in path
     for key in _TARGETS:
-        # Mostly it is spelt already as the sections saw it; with a "%" it takes a closer look to know that.
-        if key in environ and (environ[key] != plain or "%" in path):
+        said = environ.get(key)
+        if said is not None and not (is_known and said == plain):
             environ[key] = _target(path, query)
 
 

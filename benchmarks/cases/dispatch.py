@@ -26,11 +26,11 @@ def _hookchain(count: int) -> Callable[[], Any]:
     plan = chain.plan
 
     def run() -> None:
-        req.selection = plan.select(req)
+        req.selection = plan.known.get(req.canonical_path) or plan.select(req)
         stretch = route_of(req)[0]
         if stretch is not None:
             stretch.call(req)
-        ending = ending_of(req)
+        ending = req.selection.ending or ending_of(req)
         if ending is not NOTHING:
             ending.call(req)
 

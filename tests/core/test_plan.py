@@ -260,11 +260,11 @@ def test_a_plan_remembers_no_more_paths_than_it_may():
         req = make_request()
         req.path = f"/{number}"
         plan.select(req)
-    assert len(plan._remembered) == 1
+    assert len(plan.known) == 1
     req = make_request()
     req.path = "/" + "x" * _LONGEST_REMEMBERED
     plan.select(req)
-    assert len(plan._remembered) == 1
+    assert len(plan.known) == 1
 
 
 def test_filters_of_sections_apply_outermost_first(ask):

@@ -117,7 +117,7 @@ class GuardedApp:
                 )
                 warnings.warn(message, HookChainWarning, stacklevel=2)
         # To HEAD, Werkzeug's Response gives no body, and filters see the same wherever it is called.
-        return InFlask(self.app, self.new_context, is_flask_alone=self.is_flask_alone and req.method != "HEAD")
+        return InFlask(self.app, self.new_context, self.is_flask_alone and req.method != "HEAD")
 
     def respond(self, req: Request) -> Response:
         """Answer what the chain has let through: by Flask alone, or by all that was in ``app.wsgi_app``."""

@@ -28,8 +28,17 @@ class InFlask:
 
     blocking = looks_ahead = True
 
+    _endpoint: str | None = None
+    _is_called = False
+    _expects_flask = False
+    _may_stream = True
+    _exception: BaseException | None = None
+
     def __init__(
-        self, app: Flask, new_context: Callable[[WSGIEnvironment], RequestContext], *, is_flask_alone: bool
+        self,
+        app: Flask,
+        new_context: Callable[[WSGIEnvironment], RequestContext],
+        is_flask_alone: bool,  # noqa: FBT001 - made for each request, and a name would cost as much as a handler
     ) -> None:
         """Open nothing yet.
 
@@ -43,12 +52,7 @@ class InFlask:
         self.is_flask_alone = is_flask_alone
         self._context: RequestContext | None = None
         self._environ: WSGIEnvironment = {}
-        self._endpoint: str | None = None
-        self._is_called = False
-        self._expects_flask = False
         self._answered: Request | None = None
-        self._may_stream = True
-        self._exception: BaseException | None = None
 
     # --- what Framework asks for
 
@@ -73,9 +77,11 @@ class InFlask:
         else:
             self._environ = environ
             _turn(self._context, context, req)
-        req.native, req.endpoint = context.request, context.request.endpoint
-        if context.request.view_args:
-            req.path_params = {**req.path_params, **context.request.view_args}
+        req.native = native = context.request
+        rule = native.url_rule
+        req.endpoint = None if rule is None else rule.endpoint
+        if native.view_args:
+            req.path_params = {**req.path_params, **native.view_args}
         if req.main is None:
             self._endpoint = req.endpoint
 
