@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-import io
-import json
 import os
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote
 
-from werkzeug.datastructures import Authorization, Headers, ImmutableMultiDict, MultiDict
-from werkzeug.exceptions import BadRequest
-from werkzeug.formparser import FormDataParser
-from werkzeug.sansio.request import Request as SansIORequest
+from werkzeug.datastructures import Authorization, Headers
 from werkzeug.utils import cached_property
 from werkzeug.wrappers import Response
 
 from .body import RequestBody
 from .chain_protocol import ChainProtocol
 from .credentials import parse_authorization
-from .exceptions import DeclarationError, HookChainError, did_you_mean
+from .exceptions import HookChainError
 from .framework import Framework
-from .handlers import Handler, SecondHalf, check_callable
-from .loops import running_loop
+from .handlers import Handler
 from .paths import BadPathError, encode, normalise
-from .phases import Phase, phase_named
+from .phases import Phase
 from .plain_response import Whole, sent_response
+from .readable_request import ReadableRequest
 from .results import Outcome
+from .writable_request import WritableRequest
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
     from .plan import Selection
     from .storage import Place
 
@@ -69,7 +61,7 @@ class MadeResponse:
         return response
 
 
-class Request(SansIORequest):
+class Request(ReadableRequest, WritableRequest):
     """A request: method, path, args, headers, cookies and the rest are Werkzeug's; the rest is httpd's ``request_rec``.
 
     Handlers get one; ``hookchain.testing.make_request`` makes one for tests. What nobody asks for is never made.
@@ -306,63 +298,12 @@ class Request(SansIORequest):
         """The status with which the file is refused, kept until the request has passed its guards; or None."""
         return None if self.mapped_file is None else self.mapped_file[1].refusal
 
-    # --- what handlers write to
-
-    @cached_property
-    def headers_out(self) -> Headers:
-        """Headers of a response that succeeds; ``err_headers_out`` goes with every response."""
-        self.is_touched = True
-        return Headers()
-
-    @cached_property
-    def err_headers_out(self) -> Headers:
-        """Headers of every response, errors included."""
-        self.is_touched = True
-        return Headers()
-
-    @cached_property
-    def notes(self) -> dict[str, Any]:
-        """For handlers to talk through."""
-        return {}
-
-    @cached_property
-    def env(self) -> dict[str, str]:
-        """Variables for what stands behind the chain, such as the WSGI environ of the app."""
-        self.is_touched = True
-        return {}
-
-    @cached_property
-    def allowed_methods(self) -> set[str]:
-        """Methods that handlers add to the Allow header."""
-        return set()
-
-    @cached_property
-    def second_halves(self) -> list[SecondHalf]:
-        """Pairs that have started, shared by all records of a request."""
-        self.is_touched = True
-        return []
-
-    @cached_property
-    def cleanups(self) -> list[tuple[Callable[..., object], tuple[object, ...]]]:
-        """What ``register_cleanup`` was given, shared by all records of a request."""
-        self.is_touched = True
-        return []
-
-    @cached_property
-    def added_handlers(self) -> dict[Phase, list[Handler]]:
-        """What ``add_handler`` was given."""
-        self.is_touched = True
-        return {}
+    # --- what is found out on the way
 
     @property
     def options(self) -> Mapping[str, Any]:
         """The ``options`` of the sections that apply, merged from the outside in."""
         return self.selection.options(self) if self.is_begun else {}
-
-    @property
-    def is_begun(self) -> bool:
-        """Whether a chain has taken the request."""
-        return "selection" in self.__dict__
 
     @property
     def duration(self) -> float:
@@ -387,126 +328,6 @@ class Request(SansIORequest):
         """Take the time of the last byte, once."""
         if self.finished_at is None:
             self.finished_at = time.perf_counter()
-
-    def add_handler(self, phase: Phase | str, handler: Callable[[Request], Any]) -> None:
-        """Append a handler for this request only.
-
-        Args:
-            phase: the current phase or a later one.
-            handler: called like any handler of that phase.
-
-        Raises:
-            HookChainError: the phase is over.
-            DeclarationError: the handler can't be called with a request.
-
-        Source: mod_python ``req.add_handler``.
-        """
-        if isinstance(phase, str) and phase.upper() not in Phase.__members__:
-            names = [phase.value for phase in Phase]
-            raise DeclarationError(f"add_handler({phase!r}): that is no phase{did_you_mean(phase.lower(), names)}")
-        phase = phase_named(phase)
-        if self.phase is not None and _POSITION[phase] < _POSITION[self.phase]:
-            raise HookChainError(
-                f"add_handler({phase.name}): that phase is over, {self.phase.name} is running; "
-                "add a handler for the current or a later phase"
-            )
-        check_callable(handler, "add_handler", 1)
-        self.added_handlers.setdefault(phase, []).append(Handler(handler, phase))
-        self.is_altered = True
-
-    def register_cleanup(self, func: Callable[..., object], *args: object) -> None:
-        """Call a function when the request is finished, after LOG; last in, first out.
-
-        Args:
-            func: sync or async.
-            args: what it is called with.
-
-        Raises:
-            TypeError: it can't be called.
-
-        Source: httpd ``apr_pool_cleanup_register``; mod_python ``req.register_cleanup``.
-        """
-        if not callable(func):
-            raise TypeError(f"register_cleanup({func!r}): it is not callable")
-        self.cleanups.append((func, args))
-
-    # --- the body
-
-    @cached_property
-    def body(self) -> RequestBody:
-        """The request's body."""
-        self.is_touched = True
-        body = self._make_body()
-        filters = self.selection.input_filters.call(self) if self.is_begun else ()
-        for handler in filters:
-            wrap = functools.partial(handler.call, self)
-            if inspect.isasyncgenfunction(handler.call):
-                body.add_async_filter(wrap)
-            else:
-                body.add_filter(wrap)
-        body.bridge = self.bridge
-        if self.is_begun:
-            body.limit = self.chain.max_body
-        return body
-
-    @property
-    def stream(self) -> BinaryIO:
-        """A reader of the body, from its first byte on; what is read is replayed to whatever stands behind."""
-        self._keep_off_loop("stream", "aget_data")
-        return self.body.stream
-
-    def _keep_off_loop(self, name: str, twin: str) -> None:
-        # Wherever the body comes from here, elsewhere the same handler would make all other requests wait.
-        if self.is_begun and running_loop() is not None:
-            raise RuntimeError(f"req.{name} would block the event loop: use 'await req.{twin}()'")
-
-    @property
-    def bytes_received(self) -> int:
-        """How many bytes of the body were read."""
-        return self.body.bytes_received if "body" in self.__dict__ else 0
-
-    def get_data(self, limit: int | None = None) -> bytes:
-        """Return the whole body.
-
-        Args:
-            limit: bytes; the chain's ``max_body`` counts too.
-
-        Returns:
-            The same bytes each time.
-
-        Raises:
-            RequestEntityTooLarge: the body is longer; unless caught, the answer is 413.
-            RuntimeError: called on an event loop; use ``await req.aget_data()``.
-        """
-        self._keep_off_loop("get_data", "aget_data")
-        return self.body.get_data(limit)
-
-    async def aget_data(self, limit: int | None = None) -> bytes:
-        """Return the whole body, like ``get_data``."""
-        return await self.body.aget_data(limit)
-
-    def get_json(self, limit: int | None = None) -> Any:
-        """Return the body as JSON; raises BadRequest (400) where it is none, and what ``get_data`` raises."""
-        self._keep_off_loop("get_json", "aget_json")
-        return _parse_json(self.get_data(limit))
-
-    async def aget_json(self, limit: int | None = None) -> Any:
-        """Return the body as JSON, like ``get_json``."""
-        return _parse_json(await self.aget_data(limit))
-
-    def get_form(self, limit: int | None = None) -> MultiDict[str, str]:
-        """Return the fields of a submitted form; empty where the body is no form."""
-        self._keep_off_loop("get_form", "aget_form")
-        return self._parse_form(self.get_data(limit))
-
-    async def aget_form(self, limit: int | None = None) -> MultiDict[str, str]:
-        """Return the fields of a submitted form, like ``get_form``."""
-        return self._parse_form(await self.aget_data(limit))
-
-    def _parse_form(self, data: bytes) -> MultiDict[str, str]:
-        # Files in the form are of no interest here; nobody would close temporary ones.
-        parser = FormDataParser(_forget_file, cls=ImmutableMultiDict)
-        return parser.parse(io.BytesIO(data), self.mimetype, len(data), self.mimetype_params)[1]
 
     # --- credentials
 
@@ -556,16 +377,4 @@ class Request(SansIORequest):
 _ASCII = "".join(map(chr, range(128)))
 PLAIN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """The methods about which nothing is to be asked; TRACE is another matter."""
-_POSITION = {phase: position for position, phase in enumerate(Phase)}
 _REWRITING = (Phase.POST_READ_REQUEST, Phase.TRANS)
-
-
-def _forget_file(*_about: object, **_more: object) -> io.BytesIO:
-    return io.BytesIO()
-
-
-def _parse_json(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:  # the latter where brackets are nested by the thousand
-        raise BadRequest(f"The body is not JSON: {error}") from error
