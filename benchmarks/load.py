@@ -9,23 +9,39 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from .servers import LeftOutError, Server, check_installed, check_system, serving
 
+
+class Group(NamedTuple):
+    """Apps behind one kind of server.
+
+    Attributes:
+        needs: what has to be installed.
+        subjects: who answers.
+        path: what is asked for.
+    """
+
+    needs: tuple[str, ...]
+    subjects: tuple[str, ...] = ("hookchain", "by_hand", "bare")
+    path: str = "/"
+
+
 GROUPS = {
-    "sync/wsgi": ("gunicorn",),
-    "sync/flask": ("gunicorn", "flask"),
-    "gthread/wsgi": ("gunicorn",),
-    "gthread/flask": ("gunicorn", "flask"),
-    "uvicorn/asgi": ("uvicorn",),
-    "uvicorn/starlette": ("uvicorn", "starlette"),
+    "sync/wsgi": Group(("gunicorn",)),
+    "sync/flask": Group(("gunicorn", "flask")),
+    "sync/files": Group(("gunicorn", "whitenoise"), ("hookchain", "whitenoise"), "/small.bin"),
+    "gthread/wsgi": Group(("gunicorn",)),
+    "gthread/flask": Group(("gunicorn", "flask")),
+    "uvicorn/asgi": Group(("uvicorn",)),
+    "uvicorn/starlette": Group(("uvicorn", "starlette")),
 }
-"""A server and an app, and what has to be installed for them."""
+"""What is measured, by server and app."""
 
 SOAKS = {"sync": ("gunicorn", "wsgi_alone", 1.0), "uvicorn": ("uvicorn", "asgi_alone", 0.1)}
 """A server, what has to be installed, an app, and its share of the requests."""
 
-SUBJECTS = ("hookchain", "by_hand", "bare")
 _WORKERS = 2
 _CONNECTIONS = 8
 _REPORT = """
@@ -47,7 +63,7 @@ end
 def throughput(group: str, rounds: int) -> dict[str, list[float]]:
     """Measure requests a second, and the median and the 99th percentile of how long one takes, in microseconds.
 
-    The three servers of a group run at once, and get load in turn, in a fresh random order in each round.
+    The servers of a group run at once, and get load in turn, in a fresh random order in each round.
 
     Args:
         group: one of GROUPS.
@@ -59,21 +75,22 @@ def throughput(group: str, rounds: int) -> dict[str, list[float]]:
     Raises:
         LeftOutError: wrk, the server or the framework is not there, or it is not asked for.
     """
-    _check(rounds, *GROUPS[group])
+    needs, subjects, path = GROUPS[group]
+    _check(rounds, *needs)
     chance = random.Random(rounds)
     kind, app = group.split("/")
     samples: dict[str, list[float]] = {}
     with contextlib.ExitStack() as stack:
         servers = {
-            subject: stack.enter_context(serving(kind, f"{app}_{subject}", workers=_WORKERS)) for subject in SUBJECTS
+            subject: stack.enter_context(serving(kind, f"{app}_{subject}", workers=_WORKERS)) for subject in subjects
         }
         for server in servers.values():
-            _load(server, 1)
+            _load(server, 1, path=path)
         order = list(servers)
         for _ in range(rounds):
             chance.shuffle(order)
             for subject in order:
-                for figure, value in _load(servers[subject], 1).items():
+                for figure, value in _load(servers[subject], 1, path=path).items():
                     samples.setdefault(f"served/{group}/{subject}/{figure}", []).append(value)
     return samples
 
@@ -118,11 +135,12 @@ def _check(effort: int, *modules: str) -> None:
         raise LeftOutError("wrk is not installed")
 
 
-def _load(server: Server, seconds: int, script: str = "") -> dict[str, float]:
+def _load(server: Server, seconds: int, script: str = "", path: str = "/") -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "report.lua"
-        path.write_text(script + _REPORT)
-        command = ["wrk", "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", str(path), server.url]
+        report = Path(folder) / "report.lua"
+        report.write_text(script + _REPORT)
+        url = server.url + path[1:]
+        command = ["wrk", "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", str(report), url]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found: dict[str, float] = json.loads(said.splitlines()[-1])
     if found["failed"] or not found["requests"]:

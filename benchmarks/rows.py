@@ -197,6 +197,13 @@ ROWS: tuple[Row, ...] = (
     Row("objects left to the collector, Starlette", ("garbage/starlette",), _value, 0),
     *_served("gunicorn sync, WSGI", "sync/wsgi"),
     *_served("gunicorn sync, Flask", "sync/flask"),
+    Row(
+        "gunicorn sync, file of 1 KiB, throughput, against WhiteNoise",
+        ("served/sync/files/hookchain/rate", "served/sync/files/whitenoise/rate"),
+        _ratio,
+        0.97,
+        at_least=True,
+    ),
     *_served("gunicorn gthread, WSGI", "gthread/wsgi"),
     *_served("gunicorn gthread, Flask", "gthread/flask"),
     *_served("uvicorn, ASGI", "uvicorn/asgi"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from hookchain import AccessLog, HookChain, Phase, Request
 
+from .cases import files
 from .work import HELLO, functions
 
 CHUNK = b"x" * 16_384
@@ -116,6 +117,16 @@ def flask_hookchain() -> Any:
     app = flask_bare()
     FlaskHookChain(app, chain(filters=True))
     return app
+
+
+def files_hookchain() -> Any:
+    """Make a chain that sends files."""
+    return files.hookchain()
+
+
+def files_whitenoise() -> Any:
+    """Make a WhiteNoise that sends the same."""
+    return files.whitenoise()
 
 
 # --- ASGI

@@ -30,18 +30,21 @@ def _root() -> Path:
     for name, size in _SIZES.items():
         (root / name).write_bytes(os.urandom(_PART) * (size // _PART))
         os.utime(root / name, (1_700_000_000, 1_700_000_000))
+    (root / "index.html").write_text("<!doctype html><title>Hello</title>")
     time.sleep(_SETTLED)
     return root
 
 
-def _hookchain() -> Any:
+def hookchain() -> Any:
+    """Make a chain that sends the files."""
     return HookChain(document_root=_root(), access_log=False).wsgi()
 
 
-def _whitenoise() -> Any:
+def whitenoise() -> Any:
+    """Make a WhiteNoise that sends the files."""
     from whitenoise import WhiteNoise
 
-    return WhiteNoise(_missing, root=str(_root()))
+    return WhiteNoise(_missing, root=str(_root()), index_file=True)
 
 
 def _missing(_environ: Any, start_response: Any) -> list[bytes]:
@@ -76,9 +79,9 @@ def _asked(make: Callable[[], Any], send: Callable[[Any], Callable[[], Any]]) ->
 
 def cases() -> Iterator[Case]:
     """Yield the cases of what is installed; the clock is the wall's."""
-    apps = {"hookchain": _hookchain}
+    apps = {"hookchain": hookchain}
     if importlib.util.find_spec("whitenoise") is not None:
-        apps["whitenoise"] = _whitenoise
+        apps["whitenoise"] = whitenoise
     for name, make in apps.items():
         for kind, send in _REQUESTS.items():
             yield Case(f"files-{kind}/{name}/1", partial(_asked, make, send), clock="wall")

@@ -33,9 +33,9 @@ def test_the_hooks_of_a_chain_are_as_many_as_those_by_hand(app):
 
 
 def test_every_group_has_its_apps():
-    for group in load.GROUPS:
-        app = group.partition("/")[2]
-        assert all(callable(getattr(served, f"{app}_{subject}")) for subject in load.SUBJECTS)
+    for name, group in load.GROUPS.items():
+        app = name.partition("/")[2]
+        assert all(callable(getattr(served, f"{app}_{subject}")) for subject in group.subjects)
 
 
 def measured(match):
