@@ -106,8 +106,8 @@ def from_django(made: Any) -> DjangosResponse:
 
 
 def is_whole(made: object) -> bool:
-    """Tell whether Django has made a response that is there as a whole."""
-    return type(made) is HttpResponse or (isinstance(made, HttpResponse) and getattr(made, "is_rendered", True))
+    """Tell whether Django has made a response that is there as a whole, as one of ``HttpResponse`` itself always is."""
+    return isinstance(made, HttpResponse) and getattr(made, "is_rendered", True)
 
 
 def passes(req: Any, answer: object) -> bool:

@@ -168,7 +168,8 @@ def _guards_of_route(record: Record, request: HttpRequest) -> Steps[Outcome | No
 
 def _answer(record: Record, made: HttpResponseBase) -> Response | HttpResponseBase:
     native = record.native
-    if made.status_code < 400 and FAILURE not in native.META and is_whole(made):  # noqa: PLR2004
+    is_there = type(made) is HttpResponse or is_whole(made)
+    if is_there and made.status_code < 400 and FAILURE not in native.META:  # noqa: PLR2004
         return made  # about which nobody may have to be asked
     failure = taken_failure(native)
     response = from_django(made)

@@ -85,7 +85,8 @@ class Record(Request):
         route = native.resolver_match.view_name
         if self._route is _UNASKED:
             self._route = route
-        return bool(route == self._route and native.path_info == self.canonical_path)
+        is_same: bool = route == self._route and native.path_info == self.canonical_path
+        return is_same
 
     # --- the user
 
