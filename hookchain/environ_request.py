@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _paths = RememberedPaths()
 
 
+def start_of(req: Request) -> float:
+    """Return when a request began, in seconds since the epoch."""
+    return time.time() - (perf_counter() - req.started)
+
+
 class EnvironRequest(Request):
     """A request that reads its environ when it is asked; the environ is not changed.
 
@@ -38,7 +43,7 @@ class EnvironRequest(Request):
     remote_addr = made(lambda req: req.environ.get("REMOTE_ADDR"))
     protocol = made(lambda req: req.environ.get("SERVER_PROTOCOL", "HTTP/1.1"))
     raw_uri = made(lambda req: req.environ.get("REQUEST_URI") or req.environ.get("RAW_URI"))
-    start_time = made(lambda req: time.time() - (time.perf_counter() - req.started))
+    start_time = made(start_of)
     _asked_path = made(lambda req: text(req.environ.get(req.path_key, "")))
     _make_body = made(lambda req: functools.partial(_body_of, req.environ))
     is_query_known = False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import EnvironHeaders
 
+from .environ_request import start_of
 from .exceptions import did_you_mean
 from .log_time import EachSecond, apache_time, compile_strftime, microseconds, moment
 
@@ -131,7 +132,7 @@ def request_line(record: Request) -> str:
 
 def usual_start(record: EnvironRequest, made: Mapping[str, Any]) -> float:
     """Return when a request that was made of an environ began, without making what only the log asks for."""
-    start: float = made["start_time"] if "start_time" in made else time.time() - (time.perf_counter() - record.started)
+    start: float = made["start_time"] if "start_time" in made else start_of(record)
     return start
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
 from werkzeug.datastructures import Headers
@@ -26,6 +27,18 @@ class Answer:
     @property
     def text(self) -> str:
         return self.body.decode()
+
+
+def shouting(chain: HookChain) -> HookChain:
+    """Let an async input filter of a chain write the body in capitals."""
+
+    @chain.input_filter
+    async def shout(req: Request, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            await asyncio.sleep(0)
+            yield chunk.upper()
+
+    return chain
 
 
 def by_handle(chain: HookChain, path: str = "/", method: str = "GET", **options: Any) -> Answer:

@@ -21,7 +21,7 @@ from hookchain.loops import is_cancellation, running_loop
 from hookchain.made import _LONGEST_REMEMBERED, _REMEMBERED_PATHS
 from hookchain.plain_response import PlainResponse
 from hookchain.testing import make_request
-from tests.asking import by_ahandle, by_handle, by_wsgi
+from tests.asking import by_ahandle, by_handle, by_wsgi, shouting
 
 
 def quiet(**settings):
@@ -340,14 +340,7 @@ def test_a_default_that_fails_is_a_failure_of_the_request(tmp_path, monkeypatch,
 
 
 def test_a_sync_handler_may_read_what_an_async_input_filter_gives_it():
-    hooks = quiet()
-
-    @hooks.input_filter
-    async def upper(req, stream):
-        async for chunk in stream:
-            await asyncio.sleep(0)
-            yield chunk.upper()
-
+    hooks = shouting(quiet())
     hooks.content(lambda req: req.get_data())
     assert by_wsgi(hooks, "/", "POST", data=b"abc").text == "ABC"
 

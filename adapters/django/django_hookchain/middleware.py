@@ -133,9 +133,13 @@ class HookChainMiddleware:
     # --- the view
 
     def _ask(self, record: Record) -> Response | HttpResponseBase:
-        return _answer(record, self.get_response(record.shown()))
+        made: HttpResponseBase = self.get_response(record.shown())
+        is_there = type(made) is HttpResponse or is_whole(made)
+        if is_there and made.status_code < 400 and FAILURE not in record.native.META:  # noqa: PLR2004
+            return made  # about which nobody may have to be asked
+        return _answer(record, made)
 
-    async def _aask(self, record: Record) -> Response | HttpResponseBase:
+    async def _aask(self, record: Record) -> Response:
         return _answer(record, await self.get_response(record.shown()))
 
     def _process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
@@ -166,19 +170,15 @@ def _guards_of_route(record: Record, request: HttpRequest) -> Steps[Outcome | No
     return guard_again(record, request.path_info, cast("ResolverMatch", request.resolver_match).view_name)
 
 
-def _answer(record: Record, made: HttpResponseBase) -> Response | HttpResponseBase:
-    native = record.native
-    is_there = type(made) is HttpResponse or is_whole(made)
-    if is_there and made.status_code < 400 and FAILURE not in native.META:  # noqa: PLR2004
-        return made  # about which nobody may have to be asked
-    failure = taken_failure(native)
+def _answer(record: Record, made: HttpResponseBase) -> Response:
+    failure = taken_failure(record.native)
     response = from_django(made)
     if failure is None or response.status_code < 400:  # noqa: PLR2004 - nobody has dealt with it
         return response
     if isinstance(failure, RequestEntityTooLarge):
         response.close()
     else:
-        keep_page(native, response)
+        keep_page(record.native, response)
     raise failure
 
 

@@ -15,7 +15,7 @@ from django.test import Client, RequestFactory
 from django_hookchain import HookChainMiddleware, driving, middleware
 from hookchain.testing import make_request
 from tests.adapters.django.places import asgi_answer, by_asgi, by_asgi_in_threads, by_wsgi, project, scope_of
-from tests.asking import quiet
+from tests.asking import quiet, shouting
 
 
 def test_a_cookie_that_python_can_not_read_is_sent_as_it_is(ask):
@@ -33,14 +33,7 @@ def test_a_cookie_of_the_chain_is_in_the_jar_of_the_test_client():
 
 @pytest.mark.parametrize("ask", [by_asgi, by_asgi_in_threads, by_wsgi])
 def test_a_sync_handler_reads_what_an_async_filter_makes_of_the_body(ask):
-    hooks = quiet()
-
-    @hooks.input_filter
-    async def shout(req, chunks):
-        async for chunk in chunks:
-            await asyncio.sleep(0)
-            yield chunk.upper()
-
+    hooks = shouting(quiet())
     hooks.fixup(lambda req: req.notes.update(body=req.get_data()))
     answer = ask(hooks, "/body", "POST", data=b"words")
     assert answer.body == answer.req.notes["body"] == b"WORDS"

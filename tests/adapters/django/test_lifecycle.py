@@ -118,10 +118,8 @@ def test_under_asgi_a_client_that_leaves_is_told_from_one_that_stays(watched, pa
     assert path == "/stream" or begun[0].notes["closed"]
 
 
-def test_a_client_that_leaves_while_an_async_handler_runs_gives_its_log_line(watched):
-    @watched.fixup
-    async def slow(req):
-        await asyncio.sleep(10)
+def ask_and_leave(path):
+    """Ask on an event loop, and leave before there is an answer."""
 
     async def leave():
         received = [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
@@ -133,10 +131,18 @@ def test_a_client_that_leaves_while_an_async_handler_runs_gives_its_log_line(wat
         async def send(message):
             raise AssertionError("nobody is there")
 
-        await asyncio.wait_for(ASGIHandler()(scope_of(environ("/"), "/"), receive, send), 5)
+        await asyncio.wait_for(ASGIHandler()(scope_of(environ(path), path), receive, send), 5)
+
+    asyncio.run(leave())
+
+
+def test_a_client_that_leaves_while_an_async_handler_runs_gives_its_log_line(watched):
+    @watched.fixup
+    async def slow(req):
+        await asyncio.sleep(10)
 
     with project(watched):
-        asyncio.run(leave())
+        ask_and_leave("/")
     assert watched.seen == expected(500, 0, aborted=True, exception="CancelledError")
 
 
@@ -144,21 +150,8 @@ def test_a_client_that_leaves_while_a_sync_handler_runs_gives_its_log_line(watch
     import time
 
     watched.fixup(lambda req: time.sleep(0.3))
-
-    async def leave():
-        received = [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
-
-        async def receive():
-            await asyncio.sleep(0.05)
-            return received.pop(0)
-
-        async def send(message):
-            raise AssertionError("nobody is there")
-
-        await asyncio.wait_for(ASGIHandler()(scope_of(environ("/async"), "/async"), receive, send), 5)
-
     with project(watched):
-        asyncio.run(leave())
+        ask_and_leave("/async")
     assert watched.seen == expected(500, 0, aborted=True, exception="CancelledError")
 
 

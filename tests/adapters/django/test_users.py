@@ -69,7 +69,8 @@ def ann():
     return get_user_model()(username="ann", pk=1)
 
 
-def test_a_user_that_authen_sets_survives_authentication_middleware_behind_the_chain(get):
+@pytest.mark.parametrize("where", ["behind", "before"])
+def test_a_user_that_authen_sets_is_djangos_wherever_authentication_middleware_stands(get, where):
     hooks = quiet()
 
     @hooks.authen
@@ -77,19 +78,7 @@ def test_a_user_that_authen_sets_survives_authentication_middleware_behind_the_c
         req.user = ann()
         return OK
 
-    with project(hooks, behind=BEFORE):
-        assert get().content == b"ann True"
-
-
-def test_a_user_that_authen_sets_is_djangos_where_the_chain_stands_behind_authentication_middleware(get):
-    hooks = quiet()
-
-    @hooks.authen
-    def known(req):
-        req.user = ann()
-        return OK
-
-    with project(hooks, before=BEFORE):
+    with project(hooks, **{where: BEFORE}):
         assert get().content == b"ann True"
         assert get(login=True).content == b"ann True"
 
