@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from werkzeug.wrappers import Response
 
 from .agreement import guards_agree
-from .cycle import cycle, run_subrequest, subrequest
+from .cycle import cycle
 from .declarations import Reference, References, make_options, reference_name
 from .declaring import State
 from .defaults import FileHandlers, file_handlers
 from .delivery import as_response, async_body_met, deliver
-from .drivers import Here, InContext, adrive_to_end, drive_to_end
-from .exceptions import CompileError, DeclarationError, HookChainError, Problem, did_you_mean
+from .drivers import InContext
+from .exceptions import CompileError, DeclarationError, Problem, did_you_mean
 from .handlers import HandlerFunction, check_callable
-from .paths import BadPathError, split_url
 from .phases import Phase
 from .plan import Plan, Selection
-from .records import current, follow_up
+from .records import current
 from .registry import Registry
 from .request import Request
 from .scopes import Scope
@@ -339,28 +338,27 @@ class HookChain(Registry):
 
     def lookup(self, req: Request, uri: str) -> Request:
         """Run a subrequest up to FIXUP; see ``Request.lookup``."""
-        sub = _sub_record(req, uri)
-        drive_to_end(subrequest(sub), Here())
-        return sub
+        from .subrequests import look_up
+
+        return look_up(req, uri)
 
     async def alookup(self, req: Request, uri: str) -> Request:
         """Run a subrequest up to FIXUP; see ``Request.alookup``."""
-        from .threads import Threads
+        from .subrequests import alook_up
 
-        sub = _sub_record(req, uri)
-        await adrive_to_end(subrequest(sub), Threads())
-        return sub
+        return await alook_up(req, uri)
 
     def run(self, req: Request) -> Response:
         """Run CONTENT of a subrequest; see ``Request.run``."""
-        return drive_to_end(run_subrequest(_checked_sub(req)), Here())
+        from .subrequests import run
+
+        return run(req)
 
     async def arun(self, req: Request) -> Response:
         """Run CONTENT of a subrequest; see ``Request.arun``."""
-        from .threads import Threads
+        from .subrequests import arun
 
-        response: Response = await adrive_to_end(run_subrequest(_checked_sub(req)), Threads())
-        return response
+        return await arun(req)
 
     def guards_agree(self, req: Request, path: str) -> bool:
         """Tell whether what guards another path guards this request too, so that it may be had by this road."""
@@ -409,22 +407,3 @@ class HookChain(Registry):
             yield
         finally:
             self._plan = plan
-
-
-def _sub_record(req: Request, uri: str) -> Request:
-    try:
-        path, query = split_url(uri, req.path)
-    except BadPathError as error:
-        sub = follow_up(req, "/", "", method="GET")
-        sub.path_error = error
-    else:
-        sub = follow_up(req, path, query, method="GET")
-    sub.main = req
-    sub.selection = req.chain.select(sub)
-    return sub
-
-
-def _checked_sub(req: Request) -> Request:
-    if req.main is None:
-        raise HookChainError("run() is for subrequests, which req.lookup(uri) gives")
-    return req
