@@ -349,3 +349,34 @@ def test_the_record_is_that_of_the_request_while_it_is_answered_at_once():
     hooks.content(lambda req: "text")
     by_wsgi(hooks)
     assert seen == [True]
+
+
+@pytest.mark.parametrize("method", ["TRACE", "BREW", "B\xe4d"])
+@pytest.mark.parametrize("phase", [Phase.POST_READ_REQUEST, Phase.TRANS, Phase.MAP_TO_STORAGE])
+@pytest.mark.parametrize("answer", [None, OK])
+def test_a_handler_that_gives_a_request_another_method_has_it_asked_about(ask, phase, method, answer):
+    hooks = quiet()
+
+    def rename(req):
+        req.method = method
+        return answer
+
+    hooks.register(phase, rename)
+    hooks.content(lambda req: f"{req.method} {req.unparsed_method}")
+    status = ask(hooks).status
+    if method == "B\xe4d" and phase is Phase.POST_READ_REQUEST:
+        assert status == 400
+    elif method == "TRACE" and not (phase is Phase.MAP_TO_STORAGE and answer is OK):
+        assert status == 405
+    else:
+        assert status == 200
+
+
+@pytest.mark.parametrize("where", [None, "/"])
+def test_finishers_of_which_some_depend_on_a_condition_are_called_one_by_one(where):
+    hooks, called = quiet(), []
+    hooks.log(lambda req: called.append("log"))
+    hooks.section("/", when=lambda req: where is None).cleanup(lambda req: called.append("cleanup"))
+    hooks.content(lambda req: "x")
+    by_wsgi(hooks)
+    assert called == (["log", "cleanup"] if where is None else ["log"])
