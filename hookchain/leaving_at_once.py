@@ -51,7 +51,11 @@ def leave_as_it_is(req: Request, who: Any, answer: Any) -> Any:
     if type(answer) is PlainResponse and answer.is_settled:
         said = _whole(req, answer, None)
     elif has_no_say(req):
-        said = _said_of(req, who, answer)
+        framework = req.framework
+        if framework is None or who is not req.app or isinstance(answer, _OURS):
+            said = _said_of(req, who, answer)
+        elif framework.sends(req, answer):
+            said = answer
     if said is not None:
         req.decided_by = who.name
     return said
@@ -62,8 +66,6 @@ def _said_of(req: Request, who: Handler, answer: Any) -> Any:
     if framework is None:
         if isinstance(answer, TEXT):
             return _text(req, answer)
-    elif is_apps and not isinstance(answer, _OURS):
-        return answer if framework.sends(req, answer) else None
     elif not framework.has_finalised(req):
         return None
     if req.translate is not None or not _says_all(answer):

@@ -110,9 +110,8 @@ def is_whole(made: object) -> bool:
     return isinstance(made, HttpResponse) and getattr(made, "is_rendered", True)
 
 
-def passes(req: Any, answer: object) -> bool:
+def passes(req: Any, made: Any) -> bool:
     """Let a whole response of Django's pass where there is no more to be done to it than to give it its length."""
-    made: Any = answer
     kept, status = made.__dict__, made.status_code
     if status not in PLAIN_STATUSES or kept["_resource_closers"] or made.cookies or kept["_reason_phrase"]:
         return False

@@ -142,7 +142,7 @@ class HookChainMiddleware:
     async def _aask(self, record: Record) -> Response:
         return _answer(record, await self.get_response(record.shown()))
 
-    def _process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+    def _process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
         record: Record = request.META[KEY]
         if record.leads_to(request):
             return None
