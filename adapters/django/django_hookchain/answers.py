@@ -110,21 +110,21 @@ def is_whole(made: object) -> bool:
     return isinstance(made, HttpResponse) and getattr(made, "is_rendered", True)
 
 
-def passes(req: Any, made: Any) -> bool:
+def passes(req: Any, answer: Any) -> bool:
     """Let a whole response of Django's pass where there is no more to be done to it than to give it its length."""
-    kept, status = made.__dict__, made.status_code
-    if status not in PLAIN_STATUSES or kept["_resource_closers"] or made.cookies or kept["_reason_phrase"]:
+    kept, status = answer.__dict__, answer.status_code
+    if status not in PLAIN_STATUSES or kept["_resource_closers"] or answer.cookies or kept["_reason_phrase"]:
         return False
     length = sum(map(len, kept["_container"]))
     headers = kept["headers"]
     said = said_of_body(headers._store.values(), length)
     if said is None:
         return False
-    if said[0] is None:
+    if said[0] is None:  # on the view's own object, as Django's CommonMiddleware does
         headers._store["content-length"] = ("Content-Length", str(length))
     if type(headers) is ResponseHeaders:
         headers.__class__ = _Listed
-    req.passed, req.status = made, status
+    req.passed, req.status = answer, status
     return True
 
 

@@ -35,6 +35,8 @@ class _Answer:
 class WSGIRecord(Record, EnvironRequest):
     """A record of a request under WSGI, of which only what is asked for is made.
 
+    Who asks for something for the first time behind the view finds what META says then, as with Django's own request.
+
     Attributes:
         passed: what Django has answered and sends itself.
     """
