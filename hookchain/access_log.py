@@ -46,7 +46,6 @@ class AccessLog:
     """
 
     is_async = False
-    blocking = True
 
     def __init__(
         self,
@@ -64,6 +63,8 @@ class AccessLog:
         self._line = _compile(format, fields, sink.line_end)
         self._put = sink.put
         self._takes_all = when is None and sink.is_open is None
+        # On an event loop, a line is written like those of the servers themselves; what users wrote may wait.
+        self.blocking = sink.may_wait or when is not None
 
     @classmethod
     def from_option(cls, value: object) -> Self | None:

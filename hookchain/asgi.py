@@ -6,27 +6,32 @@ Source: the ASGI specification 3.0, with its HTTP, WebSocket and lifespan protoc
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Coroutine, Generator
 from contextvars import Context, copy_context
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from werkzeug.wrappers import Response
 
 from .asgi_scope import ScopeRequest, request_of
-from .cycle import Asks, SaidOnLoop, say_on_loop
+from .cycle import Asks, SaidOnLoop, awaits_at_end, end_awaited, end_on_loop, say_on_loop
 from .direct_app import DirectApp
+from .drivers import Finished, advance
+from .ending import begin_to_end, finish, until_over
 from .exceptions import HookChainError
 from .exchange import Exchange
 from .finishing import nothing_is_left
 from .handlers import Handler
 from .incoming import Message, Receive
 from .inline_app import ASGIApp
-from .outgoing import Send
+from .outgoing import LONG, Send
 from .own_context import in_context
 from .phases import Phase
-from .plain_response import sent_response
+from .plain_response import PlainResponse, sent_response
 from .request import Request
+from .threads import Threads
 from .wires import HttpWire, SocketWire, start_of_text
 from .wsgi import app_name
 
@@ -66,13 +71,16 @@ class ASGIChain:
             context = copy_context()
             said = context.run(say_on_loop, req)
             if type(said) is bytes and nothing_is_left(req):
-                await _send_text(req, said, send)
+                with contextlib.suppress(OSError):  # as the standard wants it where the client is gone
+                    await _send_whole(req, start_of_text(said), said, send)
                 return
             self._running[req] = asyncio.current_task(), send, context, copy_context()
             try:
                 await in_context(self._go_on(req, said, send), context)
             finally:
                 del self._running[req]
+                if req.exchange is not None:
+                    req.exchange.close()
         elif kind == "lifespan":
             await self._called(scope, functools.partial(self._receive_in_life, receive), send)
         elif self.app is not None and not self.chain.closed:
@@ -97,10 +105,38 @@ class ASGIChain:
         answer = said if isinstance(said, _ANSWERS) else await said
         if isinstance(answer, Asks):
             await DirectApp(self._called, req, send).run()
-        elif isinstance(answer, bytes) and req.exchange is None and nothing_is_left(req):
-            await _send_text(req, answer, send)
+        elif isinstance(answer, bytes) and req.exchange is None:
+            await self._answer(req, start_of_text(answer), answer, send)
+        elif type(answer) is PlainResponse and answer.whole is not None and req.exchange is None:
+            await self._answer(req, HttpWire().start(answer, None).message, answer.whole, send)
         else:
             await self.exchange_of(req).run(sent_response(answer) if isinstance(answer, bytes | tuple) else answer)
+
+    async def _answer(self, req: ScopeRequest, start: Message, body: bytes, send: Send) -> None:
+        try:
+            await _send_whole(req, start, body, send)
+        except BaseException as error:
+            await self.exchange_of(req).end_of_answer(error, req.response)
+            return
+        if not nothing_is_left(req):
+            await self.end(req)
+
+    async def end(self, req: ScopeRequest) -> None:
+        """End a request whose answer was sent.
+
+        Raises:
+            BaseException: the request was cancelled, or a finisher raised what is more than a failure.
+        """
+        if awaits_at_end(req):
+            *_, context, around = self._running[req]
+            task = begin_to_end(_end_awaited(req, around), context)
+            cancelled = None if task is None else await until_over(req, task, hurry=req.aborted)
+            if cancelled is not None:
+                raise cancelled
+            return
+        left = end_on_loop(req, None)
+        if left is not None:
+            await self.exchange_of(req).finish(left)
 
     def exchange_of(self, req: ScopeRequest) -> Exchange:
         """Return what processes a request that takes more than to answer it at once; made when first asked for."""
@@ -114,14 +150,30 @@ class ASGIChain:
         return exchange
 
 
-async def _send_text(req: ScopeRequest, body: bytes, send: Send) -> None:
-    """Send a text behind which nobody is waiting for the end."""
+async def _send_whole(req: ScopeRequest, start: Message, body: bytes, send: Send) -> None:
+    is_begun = False
     try:
-        await send(start_of_text(body))
+        await send(start)
+        is_begun = True
+        if perf_counter() - req.started > LONG:
+            await req.incoming.look()
+            req.incoming.close()
+            req.aborted = req.incoming.aborted
         await send({"type": "http.response.body", "body": body, "more_body": False})
-    except OSError:  # as the standard wants it where the client is gone
-        return
+    except BaseException as error:
+        req.incoming.is_open = not is_begun
+        if isinstance(error, OSError):
+            req.incoming.lose(early=not is_begun)
+        raise
     req.bytes_sent = len(body)
+
+
+async def _end_awaited(req: ScopeRequest, around: Context) -> None:
+    left = await end_awaited(req)
+    if left is not None:
+        threads = around.run(Threads, req.bridge.interrupt)
+        with contextlib.suppress(Finished):
+            await finish(left, advance(left, None), threads)
 
 
 async def _pull(record: Request) -> Response:

@@ -21,7 +21,7 @@ from .paths import BadPathError, decode, encode, normalise
 from .request import PLAIN_METHODS, MadeResponse, Request
 from .responses import headers_of
 from .results import FIRST_STATUS
-from .starlette_answers import translate
+from .starlette_answers import is_loaded, translate
 from .wires import DENIAL, HttpWire
 
 KEY = "hookchain.request"
@@ -71,9 +71,10 @@ class ScopeRequest(Request):
     start_time = made(lambda req: time.time() - (time.perf_counter() - req.started))
     incoming = made(lambda req: Incoming(req.receive, has_body=req.has_body))
     bridge: Any = made(lambda _: Bridge())
-    translate = made(lambda req: functools.partial(translate, req))
+    # Not kept: they would hold the request that holds them.
+    translate: Any = property(lambda req: functools.partial(translate, req) if is_loaded() else None)
+    _make_body: Any = property(lambda req: functools.partial(_body_of, req))
     _asked_path = made(lambda req: _below_root(_path_of(req.asgi_scope), req.root_path)[0])
-    _make_body = made(lambda req: functools.partial(_body_of, req))
 
     def __init__(  # pyright: ignore[reportMissingSuperCall]
         self, scope: Mapping[str, Any], receive: Receive, method: str | None = None

@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response
 from . import signals
 from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
-from .finishing import blocks_at_end, ending_of, finish, last_record
+from .finishing import DRIVEN, blocks_at_end, ending_of, finish, last_record
 from .framework import Framework
 from .leaving import CLOSE, OnItsWay, complete, give_up, leave
 from .leaving_at_once import leave_as_it_is, leave_at_once, leave_plainly
@@ -168,10 +168,9 @@ def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
     failed = None if sent is None else _failure(req, sent)
     if failed is not None:
         return _end(req, failed, finish(req))
-    if req.finished_at is None:
-        req.finished_at = perf_counter()
-    ending = req.selection.ending or ending_of(req)
-    if ending.is_async or req.is_altered or req.trace is not None or heard:
+    _note_end(req)
+    ending = ending_of(req)
+    if ending.is_async or _is_watched(req):
         return _end(req, None, finish(req))
     broken_off = ending.call(req)
     return None if broken_off is None else _end(req, None, finish(req, broken_off))
@@ -180,6 +179,28 @@ def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
 def end_on_loop(req: Request, sent: Raised | None) -> Steps[None] | None:
     """End a request that was answered at once, like ``end_at_once``, on an event loop."""
     return ending(req, sent) if blocks_at_end(req) else end_at_once(req, sent)
+
+
+def awaits_at_end(req: Request) -> bool:
+    """Tell whether ``end_awaited`` ends a request that was answered at once on an event loop, and sent."""
+    stretch = ending_of(req)
+    return stretch.is_async and stretch is not DRIVEN and not (_is_watched(req) or blocks_at_end(req))
+
+
+async def end_awaited(req: Request) -> Steps[None] | None:
+    """End a request, like ``end_at_once``, whose finishers are to be awaited."""
+    _note_end(req)
+    broken_off = await ending_of(req).call(req)
+    return None if broken_off is None else _end(req, None, finish(req, broken_off))
+
+
+def _note_end(req: Request) -> None:
+    if req.finished_at is None:
+        req.finished_at = perf_counter()
+
+
+def _is_watched(req: Request) -> bool:
+    return req.is_altered or req.trace is not None or bool(heard)
 
 
 def cycle(req: Request, begun: Begun = NOT_BEGUN, *, raised: BaseException | None = None) -> Steps[None]:

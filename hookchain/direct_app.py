@@ -12,7 +12,6 @@ from time import perf_counter
 from typing import Any
 
 from .asgi_scope import ScopeRequest, app_scope
-from .cycle import end_on_loop
 from .exchange import Exchange
 from .finishing import nothing_is_left
 from .incoming import Message, Replay
@@ -65,9 +64,8 @@ class DirectApp:
             self._req.aborted = self._req.incoming.aborted
             self._req.incoming.close()
         if not nothing_is_left(self._req):
-            left = end_on_loop(self._req, None)
-            if left is not None:
-                await self._exchange().finish(left)
+            place: Any = self._req.place
+            await place.end(self._req)
 
     async def receive(self) -> Message:
         """Return what the server sends in."""

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from .dispatch import Steps
 from .drivers import Finished, Pending, aproceed
+from .early_task import begin
 from .error_log import log_refusal
 from .outlast import outlast
 from .request import Request
@@ -72,7 +73,11 @@ async def wind_up(
     Raises:
         BaseException: what the steps raised, where they ended in time.
     """
-    task = in_background(finishing, context)
+    return await until_over(req, in_background(finishing, context), hurry=hurry)
+
+
+async def until_over(req: Request, task: asyncio.Task[None], *, hurry: bool) -> BaseException | None:
+    """Wait for the last steps of a request, like ``wind_up``."""
     cancelled = await outlast(task, req.chain.cleanup_timeout, hurry=hurry)
     if task.done():
         task.result()
@@ -85,7 +90,20 @@ async def wind_up(
 
 def in_background(finishing: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None]:
     """Start the last steps of a request as a task that ends whether or not somebody waits for it."""
-    task = asyncio.get_running_loop().create_task(finishing, context=context)
+    return _kept(asyncio.get_running_loop().create_task(finishing, context=context))
+
+
+def begin_to_end(finishing: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None] | None:
+    """Start the last steps of a request in the current context, like ``in_background``; None where they are over.
+
+    Raises:
+        BaseException: what they raised before they ever waited.
+    """
+    task = begin(finishing, context)
+    return None if task is None else _kept(task)
+
+
+def _kept(task: asyncio.Task[None]) -> asyncio.Task[None]:
     _unfinished.add(task)
     task.add_done_callback(_forget)
     return task

@@ -16,7 +16,7 @@ from .asgi_scope import ScopeRequest, app_scope
 from .cycle import FINISH, SEND, cycle, end_on_loop
 from .dispatch import Steps
 from .drivers import Finished, Pending, advance, aproceed, call_what_does_not_wait, deliver
-from .ending import close, finish, is_closed_already, wind_up
+from .ending import begin_to_end, close, finish, is_closed_already, until_over
 from .incoming import Bridge, Incoming, Replay
 from .inline_app import ASGIApp, InlineApp
 from .outgoing import Outgoing, Send
@@ -66,17 +66,13 @@ class Exchange:
             BaseException: what the server has to know: the client can't get what it was promised, the request was
                 cancelled, or with ``debug=True`` a handler failed.
         """
-        try:
-            if isinstance(said, Response):
-                self._was_answered_at_once = True
-                await self._deliver(said)
-                return
-            self._steps = said
-            await self._go_to_the_end(await self.drive(None))
-        except Finished:
+        if isinstance(said, Response):
+            self._was_answered_at_once = True
+            await self._deliver(said)
             return
-        finally:
-            self._close()
+        self._steps = said
+        with contextlib.suppress(Finished):
+            await self._go_to_the_end(await self.drive(None))
 
     async def _go_to_the_end(self, pending: Pending) -> None:
         step, args = pending
@@ -84,7 +80,8 @@ class Exchange:
             step, args = await self._ask_app(args[0])
         await self._deliver(args[0])
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Wait for nothing any more, and let go of the request."""
         self._incoming.close()
         self._req.exchange = None  # whose context knows the request: nobody but the garbage collector would end that
 
@@ -107,22 +104,27 @@ class Exchange:
             call.take_over(response)
         return call
 
-    async def finish(self, left: Steps[None]) -> None:
-        """Call what is left to be done for a request whose answer was sent."""
-        self._steps = left
-        try:
-            await self._wind_up(None, lambda _: advance(left, None))
-        finally:
-            self._close()
-
     async def end_of_app(self, call: InlineApp, failure: BaseException | None) -> None:
         """Process the request to its end, like ``run``; ``failure`` is what the app raised, or None."""
-        try:
+        with contextlib.suppress(Finished):
             await self._go_to_the_end(await call.ended(failure))
-        except Finished:
-            return
-        finally:
-            self._close()
+
+    # --- an answer that was sent without any of this
+
+    async def end_of_answer(self, failure: BaseException | None, response: Response | None) -> None:
+        """Process the request to its end, like ``run``.
+
+        Args:
+            failure: what was raised when the answer was sent, or None.
+            response: the answer.
+        """
+        self._was_answered_at_once = True
+        await self._end_delivery(failure, response)
+
+    async def finish(self, left: Steps[None]) -> None:
+        """Call what is left to be done when the answer was sent."""
+        self._steps = left
+        await self._wind_up(None, lambda _: advance(left, None))
 
     # --- the cycle
 
@@ -179,8 +181,12 @@ class Exchange:
         try:
             await self._outgoing.respond(response, may_be_watched=not self._pulled)
         except BaseException as error:
-            if not (self._incoming.is_gone and isinstance(error, OSError | ClientDisconnected)):
-                failure = error
+            failure = error
+        await self._end_delivery(failure, response)
+
+    async def _end_delivery(self, failure: BaseException | None, response: Response | None) -> None:
+        if self._incoming.is_gone and isinstance(failure, OSError | ClientDisconnected):
+            failure = None
         await self.end(failure, response)
         if failure is not None:
             raise failure
@@ -227,7 +233,8 @@ class Exchange:
                 return
             go_on = lambda _: rest  # noqa: E731
         hurry = self._req.aborted or is_called_off
-        cancelled = await wind_up(self._req, self._finish(response, go_on), self._context, hurry=hurry)
+        task = begin_to_end(self._finish(response, go_on), self._context)
+        cancelled = None if task is None else await until_over(self._req, task, hurry=hurry)
         cancelled = self._called_off or cancelled or self._threads.cancelled
         if cancelled is not None:
             raise cancelled

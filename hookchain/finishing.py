@@ -61,14 +61,16 @@ def _left(over: Phase) -> Callable[[Request], Phase | None]:
 NOTHING = Stretch([Part(check=_left(Phase.LOG), if_touched=True)], 0)
 """The end of a request that nobody wants to know of."""
 
-_DRIVEN = Stretch([], 0)
-_DRIVEN.is_async = True
+DRIVEN = Stretch([], 0)
+DRIVEN.is_async = True
 """The end of a request at which something has to be decided, so that it takes a driver."""
 
 
 def ending_of(req: Request) -> Stretch:
     """Return LOG and CLEANUP as one stretch, made once for each set of sections and then found as ``ending`` there."""
-    ending = req.selection.ending = req.selection.ending or _ending(req)
+    ending: Stretch | None = req.selection.ending
+    if ending is None:
+        ending = req.selection.ending = _ending(req)
     return ending
 
 
@@ -76,7 +78,7 @@ def _ending(req: Request) -> Stretch:
     log, cleanup = req.selection.runs[Phase.LOG], req.selection.runs[Phase.CLEANUP]
     handlers = (*log.fixed.handlers, *cleanup.fixed.handlers)
     if log.conditional or cleanup.conditional or len({handler.is_async for handler in handlers}) > 1:
-        return _DRIVEN
+        return DRIVEN
     access_log = req.chain.access_log
     if not handlers and access_log is None:
         return NOTHING
@@ -96,7 +98,8 @@ BrokenOff: TypeAlias = tuple[Any, Any]
 
 def blocks_at_end(req: Request) -> bool:
     """Tell whether what runs as one stretch at the end of a request has to be kept off an event loop."""
-    return req.chain.access_log is not None or ending_of(req).blocking
+    access_log = req.chain.access_log
+    return ending_of(req).blocking or (access_log is not None and access_log.blocking)
 
 
 def finish(first: Request, broken_off: BrokenOff | None = None) -> Steps[BaseException | None]:

@@ -31,9 +31,11 @@ class Sink(Protocol):
 
     Attributes:
         line_end: what a line is to end with.
+        may_wait: whether a line may have to wait for more than the system to take it, as in a handler of a logger.
     """
 
     line_end: str
+    may_wait: bool
 
     @property
     def is_open(self) -> Callable[[], bool] | None:
@@ -67,6 +69,7 @@ def sink_for(to: Destination) -> Sink:
 
 class _LoggerSink:
     line_end = ""
+    may_wait = True
 
     def __init__(self, logger: Logger) -> None:
         self._logger = logger
@@ -97,6 +100,7 @@ class _StreamSink:
         self._handler = logging.StreamHandler(self._stream)
         self._lock = _lock_of(self._handler)
         self._may_flush_itself = type(to) is io.TextIOWrapper
+        self.may_wait = type(to) is not io.TextIOWrapper
 
     def put(self, line: str) -> None:
         with self._lock:
@@ -114,6 +118,7 @@ class _StreamSink:
 class _FileSink:
     line_end: str = os.linesep
     is_open = None
+    may_wait = False
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         try:

@@ -29,6 +29,11 @@ class TranslatedError(HTTPException):
         return [*plain, *self._headers.items()]
 
 
+def is_loaded() -> bool:
+    """Tell whether there can be answers of Starlette's."""
+    return "starlette.exceptions" in sys.modules or "starlette.responses" in sys.modules
+
+
 def translate(req: Request, value: object) -> object:
     """Return what an answer or exception of Starlette's means; any other as it is.
 

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import gc
 import http
+import logging
 
 import pytest
+from werkzeug.wrappers import Response
 
-from hookchain import HookChainError, current_request
+from hookchain import AccessLog, HookChainError, current_request
 from hookchain.exchange import Exchange
 from hookchain.outgoing import LONG
 from tests.adapters.asgi_server import Server, http_scope, serve
@@ -376,3 +378,188 @@ def test_a_request_leaves_nothing_to_the_garbage_collector(hooks, made, way):
 
     assert asyncio.run(left()) == 0
     assert bool(made) is (way != "directly")
+
+
+# --- answers of handlers
+
+
+@pytest.fixture(params=["text", "a response", "an async handler"])
+def answered(request, hooks):
+    """An app whose handler answers at once, with the same text."""
+
+    async def content(req):
+        return "text"
+
+    handlers = {"text": lambda req: "text", "a response": lambda req: Response("text"), "an async handler": content}
+    hooks.register("content", handlers[request.param], blocking=False)
+    return hooks.asgi
+
+
+def test_an_answer_at_once_is_finished_without_an_exchange(answered, finished, made):
+    server = serve(answered())
+    assert (server.status, server.body, server.headers["Content-Type"]) == (200, b"text", "text/plain; charset=utf-8")
+    assert [(req.status, req.bytes_sent, req.aborted, req.response.status_code) for req in finished] == [
+        (200, 4, False, 200)
+    ]
+    assert made == []
+
+
+@pytest.mark.parametrize(("messages", "aborted"), [(0, True), (1, False)])
+def test_a_client_that_is_gone_when_the_answer_is_sent_is_noted(answered, finished, messages, aborted):
+    server = Server(raises_when_gone=True)
+
+    async def on_send(message):
+        if len(server.sent) == messages:
+            server.gone.set()
+            raise BrokenPipeError
+
+    server.on_send = on_send
+    asyncio.run(server.run(answered(), http_scope()))
+    assert [(req.aborted, req.exception) for req in finished] == [(aborted, None)]
+
+
+def test_a_server_that_fails_is_told_when_all_is_finished(answered, finished):
+    async def fail(message):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        serve(answered(), on_send=fail)
+    assert [type(req.exception) for req in finished] == [ZeroDivisionError]
+
+
+def test_a_text_behind_which_nobody_waits_may_find_the_client_gone():
+    hooks = quiet()
+    hooks.register("content", lambda req: "text", blocking=False)
+    server = Server(raises_when_gone=True)
+    server.gone.set()
+    asyncio.run(server.run(hooks.asgi(), http_scope()))
+    assert server.sent == []
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_before_a_late_answer_the_server_is_asked_whether_the_client_is_there(hooks, finished, seen):
+    def content(req):
+        req.started -= 2 * LONG
+        return "text"
+
+    hooks.register("content", content, blocking=False)
+    server = Server()
+    if not seen:
+        server.gone.set()
+    asyncio.run(server.run(hooks.asgi(), http_scope()))
+    assert [req.aborted for req in finished] == [not seen]
+
+
+@pytest.mark.parametrize("to", ["a file", "a stream", "a logger", "whatever can write"])
+def test_the_access_log_is_written_on_the_loop_where_that_does_not_wait(tmp_path, made, to):
+    class Written:
+        def write(self, line):
+            written.append((line, has_loop()))
+
+    class Handler(logging.Handler):
+        def emit(self, record):
+            written.append((record.getMessage(), has_loop()))
+
+    written = []
+    logger = logging.getLogger("hookchain.tests.direct")
+    logger.setLevel(logging.INFO)
+    logger.handlers = [Handler()]
+    with (tmp_path / "stream").open("w", encoding="utf-8") as stream:
+        places = {"a file": tmp_path / "file", "a stream": stream, "a logger": logger, "whatever can write": Written()}
+        hooks = quiet(access_log=AccessLog("%s", to=places[to]))
+        hooks.register("content", lambda req: "text", blocking=False)
+        serve(hooks.asgi())
+    lines = [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()]
+    assert "".join([line for line, _ in written] + lines).strip() == "200"
+    assert [on_loop for _, on_loop in written] == ([False] if to in {"a logger", "whatever can write"} else [])
+    assert bool(made) is (to in {"a logger", "whatever can write"})
+
+
+# --- finishers that are awaited
+
+
+async def sleepy(req):
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_async_finishers_run_in_a_task_of_their_own_and_without_an_exchange(hooks, made, waits):
+    tasks = []
+
+    @hooks.log
+    async def log(req):
+        tasks.append(asyncio.current_task())
+        if waits:
+            await asyncio.sleep(0)
+
+    @hooks.cleanup
+    async def cleanup(req):
+        tasks.append(asyncio.current_task())
+
+    server = serve(hooks.asgi(answering(start(), piece(b"x"))))
+    assert server.is_complete
+    assert len(tasks) == 2
+    assert len({*tasks, server.task}) == 2
+    assert made == []
+
+
+def test_an_async_finisher_that_fails_stops_nobody(hooks, made, error_log):
+    seen = []
+
+    @hooks.log
+    async def log(req):
+        await sleepy(req)
+        raise ZeroDivisionError("log")
+
+    @hooks.cleanup
+    async def cleanup(req):
+        req.register_cleanup(seen.append, "registered")
+        seen.append("cleanup")
+
+    serve(hooks.asgi(answering(start(), piece(b"x"))))
+    assert seen == ["cleanup", "registered"]
+    assert "ZeroDivisionError: log" in error_log()
+
+
+def test_what_is_more_than_a_failure_is_raised_when_all_is_finished(hooks):
+    seen = []
+
+    @hooks.log
+    async def log(req):
+        raise asyncio.CancelledError
+
+    hooks.cleanup(sleepy)
+    hooks.register("cleanup", seen.append, blocking=False)
+    with pytest.raises(asyncio.CancelledError):
+        serve(hooks.asgi(answering(start(), piece(b"x"))))
+    assert len(seen) == 1
+
+
+def test_a_cancellation_does_not_reach_async_finishers(hooks):
+    seen, waiting = [], asyncio.Event()
+
+    @hooks.log
+    async def log(req):
+        waiting.set()
+        await asyncio.sleep(0.01)
+        seen.append("log")
+
+    async def run():
+        task = asyncio.ensure_future(Server().run(hooks.asgi(answering(start(), piece(b"x"))), http_scope()))
+        await waiting.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+    assert seen == ["log"]
+
+
+def test_async_finishers_that_are_watched_are_called_one_by_one(hooks, made):
+    hooks.log(sleepy, name="log")
+    hooks.keeps_trace = True
+    seen = []
+    hooks.cleanup(sleepy, name="cleanup")
+    hooks.register("content", lambda req: seen.append(req) or "text", blocking=False)
+    serve(hooks.asgi())
+    assert [entry.handler for entry in seen[0].trace][1:] == ["log", "cleanup"]
