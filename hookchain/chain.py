@@ -383,7 +383,7 @@ class HookChain(Registry):
         """
         from .explain import explain
 
-        return explain(self.plan, self.settings, self.files, path, method, host)
+        return explain(self, self.plan, self.settings, path, method, host)
 
     @contextmanager
     def replaced(self, handler: Reference, fake: HandlerFunction) -> Generator[None, None, None]:

@@ -158,9 +158,10 @@ def _serve(site: Site, where: Address, *, dev: bool, server: str | None, workers
 @click.argument("path")
 @click.option("--method", "-X", default="GET", show_default=True, help="The request's method.")
 @click.option("--host", help="The request's Host; sections with hosts apply only where it is given.")
+@click.option("--code", is_flag=True, help="Print the straight-line code by which the handlers are called.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @_traceback_option
-def explain(target: str, path: str, method: str, host: str | None, *, as_json: bool, traceback: bool) -> None:
+def explain(target: str, path: str, *, code: bool, as_json: bool, traceback: bool, **asked: Any) -> None:
     """Show which handlers apply to PATH, phase by phase, and which do not and why.
 
     TARGET is module:chain, module:factory() or a TOML file, as found from the current folder. PATH is a path as a
@@ -170,10 +171,12 @@ def explain(target: str, path: str, method: str, host: str | None, *, as_json: b
         chain = find_target(target).chain
         chain.compile()
     try:
-        explanation = chain.explain(path, method, host)
+        explanation = chain.explain(path, asked["method"], asked["host"])
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    if as_json:
+    if code:
+        click.echo(explanation.code, nl=False)
+    elif as_json:
         click.echo(json.dumps(explanation.as_dict(), indent=2))
     else:
         show_table(explanation)

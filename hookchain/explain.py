@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from werkzeug.datastructures import Headers
 
 from . import paths
+from .chain_protocol import ChainProtocol
 from .declarations import ErrorDocument, Filter, Kind
 from .defaults import FileHandlers
 from .explain_defaults import Defaults
@@ -25,12 +26,15 @@ from .explain_nodes import (
     variants,
 )
 from .explanation import Document, Explanation, Guarding, GuardState, Row
+from .finishing import ending_of
 from .handlers import Handler
 from .order import Order
 from .phases import Phase
 from .plan import Guard, Plan, switches_off
 from .request import Request
 from .settings import Settings
+from .straight import listing
+from .stretches import route_of
 from .tree import Entry, Node
 
 # What runs although the path is refused.
@@ -40,14 +44,14 @@ Orders = Mapping[frozenset[Node], Sequence[Entry]]
 
 
 def explain(
-    plan: Plan, settings: Settings, files: FileHandlers | None, url: str, method: str = "GET", host: str | None = None
+    chain: ChainProtocol, plan: Plan, settings: Settings, url: str, method: str = "GET", host: str | None = None
 ) -> Explanation:
     """Explain what applies to a request.
 
     Args:
-        plan: the compiled chain.
+        chain: the chain.
+        plan: what it was compiled to.
         settings: its settings.
-        files: what serves its files.
         url: a URL, or its path as a client sends it, starting with "/" and percent-encoded; a query is left out.
         method: such as "GET".
         host: the value of the Host header; None is that of the URL, or none at all.
@@ -63,7 +67,10 @@ def explain(
     if host or url_host:
         headers["Host"] = host or url_host
     req = Request(method, path=paths.decode_url_path(given), headers=headers)
-    return _Explainer(plan, req).explanation(given, settings, files)
+    req.chain = chain
+    return _Explainer(plan, req).explanation(
+        given, settings, chain.files if isinstance(chain.files, FileHandlers) else None
+    )
 
 
 def _target_of(url: str) -> tuple[str, str]:
@@ -77,13 +84,18 @@ def _target_of(url: str) -> tuple[str, str]:
     return path, host
 
 
+def _code_for(req: Request) -> str:
+    stretches = [stretch for stretch in (*route_of(req), ending_of(req)) if stretch is not None]
+    return "\n".join(listing(stretch.parts) for stretch in stretches if stretch.handlers)
+
+
 class _Explainer:
     """What explains one request."""
 
     def __init__(self, plan: Plan, req: Request) -> None:
         self._plan = plan
         self._req = req
-        self._selection = plan.select(req)
+        self._selection = req.selection = plan.select(req)
         self._host = plan.host_of(req)
 
     def explanation(self, given: str, settings: Settings, files: FileHandlers | None) -> Explanation:
@@ -105,6 +117,7 @@ class _Explainer:
             rows=tuple(rows),
             filters=tuple(row for kind in Filter for part in self._rows(kind) for row in part),
             error_documents=tuple(map(self._document, self._selection.documents.everything())),
+            code=_code_for(req),
         )
 
     # --- handlers and filters

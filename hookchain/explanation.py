@@ -99,6 +99,8 @@ class Explanation(Table):
         rows: by phase: the handlers in the order of calling, the default behind them, and those that are not called.
         filters: input filters, then output filters, likewise.
         error_documents: in the order in which they are looked through.
+        code: the straight-line code by which handlers are called where nothing has to be decided between them; a text,
+            empty where that is nowhere. It is that of a chain that stands alone.
     """
 
     given: str
@@ -111,6 +113,7 @@ class Explanation(Table):
     rows: tuple[Row, ...]
     filters: tuple[Row, ...]
     error_documents: tuple[Document, ...]
+    code: str
 
     @property
     def handlers(self) -> tuple[Row, ...]:
@@ -157,6 +160,7 @@ class Explanation(Table):
             ],
             "filters": [dataclasses.asdict(row) for row in self.filters],
             "error_documents": [dataclasses.asdict(document) for document in self.error_documents],
+            "code": self.code,
         }
 
     def lines(self, width: int = FALLBACK_WIDTH) -> Iterator[Line]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import linecache
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -110,7 +111,17 @@ def caller_of(parts: Sequence[Part]) -> Callable[[Request], Any]:
         The function, async where a handler is. It returns None where every handler let the request go on, else who
         ended it and the answer: a Handler and what it answered or ``Raised``, or a ``Stop``.
     """
-    shapes = tuple(
+    values: list[Any] = []
+    for part in parts:
+        values += [value for _, value in part.notes]
+        values += [value for handler in part.handlers for value in (handler, handler.call)]
+        values += [part.check] if part.check is not None else []
+    caller: Callable[[Request], Any] = _factory(_shapes_of(parts))(*values)
+    return caller
+
+
+def _shapes_of(parts: Sequence[Part]) -> Shapes:
+    return tuple(
         _Shape(
             tuple(name for name, _ in part.notes),
             tuple(handler.is_async for handler in part.handlers),
@@ -122,13 +133,20 @@ def caller_of(parts: Sequence[Part]) -> Callable[[Request], Any]:
         )
         for part in parts
     )
-    values: list[Any] = []
-    for part in parts:
-        values += [value for _, value in part.notes]
-        values += [value for handler in part.handlers for value in (handler, handler.call)]
-        values += [part.check] if part.check is not None else []
-    caller: Callable[[Request], Any] = _factory(shapes)(*values)
-    return caller
+
+
+def listing(parts: Sequence[Part]) -> str:
+    """Return the function that ``caller_of`` makes as text, with comments that say what its names mean."""
+    meant = [
+        line
+        for number, part in enumerate(parts)
+        for line in (
+            *(f"# {name}{number}: {value}" for name, value in part.notes),
+            *(f"# handler{number}_{place}: {one.name} ({one.origin})" for place, one in enumerate(part.handlers)),
+        )
+    ]
+    _, *function, _ = source(_shapes_of(parts)).splitlines()
+    return "\n".join([*meant, textwrap.dedent("\n".join(function)), ""])
 
 
 @lru_cache(maxsize=512)

@@ -66,15 +66,17 @@ class Stretch:
     """Steps of the cycle that are called as one.
 
     Attributes:
+        parts: what is called in each phase.
         handlers: all that are called.
         end: the step behind the last of them.
         is_pure: whether none is called that is not the library's own, so that it needs no driver.
     """
 
-    __slots__ = ("blocking", "call", "end", "handlers", "is_async", "is_pure")
+    __slots__ = ("blocking", "call", "end", "handlers", "is_async", "is_pure", "parts")
 
     def __init__(self, parts: list[Part], end: int) -> None:
         """Put the parts together."""
+        self.parts = parts
         self.handlers: tuple[Handler, ...] = tuple(handler for part in parts for handler in part.handlers)
         self.end = end
         self.is_pure = not self.handlers

@@ -107,6 +107,13 @@ def test_explain_prints_the_table(site, monkeypatch):
     assert "site_hooks.py:8" in result.stdout
 
 
+def test_explain_prints_the_code_that_calls_the_handlers(site):
+    result = run("explain", "site_hooks:hooks", "/", "--code")
+    assert result.exit_code == 0
+    assert "# handler0_0: site_hooks.office_only (" in result.stdout
+    assert "def call(req):" in result.stdout
+
+
 def test_explain_lists_exactly_the_handlers_that_run(site):
     result = run("explain", "site_hooks:hooks", "/admin", "--json")
     rows = [row for phase in json.loads(result.stdout)["phases"] for row in phase["rows"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import ipaddress
 import os
 import re
@@ -86,11 +87,14 @@ class Served:
                 time.sleep(0.05)
 
     def wait_for(self, path, body):
-        """Ask until the answer holds a text."""
+        """Ask until the answer holds a text; what is loaded anew may break an answer off."""
         end = time.monotonic() + PATIENCE
-        while body not in (answer := self.get(path)[1]):
+        answer = ""
+        while body not in answer:
             assert time.monotonic() < end, answer
             time.sleep(0.1)
+            with contextlib.suppress(http.client.IncompleteRead):
+                answer = self.get(path)[1]
 
     def log_line(self):
         """The next line of the access log."""

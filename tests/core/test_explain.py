@@ -610,6 +610,25 @@ def test_it_is_plain_data_for_json(tmp_path):
     assert len(data["filters"]) == len(data["error_documents"]) == len(data["guards"]) == 1
 
 
+def test_it_shows_the_code_by_which_handlers_are_called():
+    chain = HookChain(access_log=False)
+    for name in ("access", "content", "log"):
+        register(chain, name, f"my {name}")
+    code = chain.explain("/").code
+    asked = [line for line in code.splitlines() if line.startswith("# handler")]
+    assert [line.split(": ")[1].split(" (")[0] for line in asked] == ["my access", "my content", "my log"]
+    assert "# phase0: Phase.ACCESS\n" in code
+    for function in code.split("# phase0: ")[1:]:
+        compile(function.partition("\n")[2], "<shown>", "exec")
+    assert code in chain.explain("/").as_dict()["code"]
+
+
+def test_where_each_phase_is_decided_about_there_is_no_code_to_show():
+    chain = HookChain(access_log=False)
+    chain.section("/", when=lambda req: True).content(lambda req: "x")
+    assert chain.explain("/").code == ""
+
+
 def test_an_unknown_phase_has_no_rows_to_ask_for():
     with pytest.raises(KeyError):
         HookChain().explain("/").rows_of("authenticate")
