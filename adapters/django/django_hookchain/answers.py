@@ -113,7 +113,9 @@ def is_whole(made: object) -> bool:
 def passes(req: Any, answer: Any) -> bool:
     """Let a whole response of Django's pass where there is no more to be done to it than to give it its length."""
     kept, status = answer.__dict__, answer.status_code
-    if status not in PLAIN_STATUSES or kept["_resource_closers"] or answer.cookies or kept["_reason_phrase"]:
+    if status not in PLAIN_STATUSES or kept["_resource_closers"] or kept["_reason_phrase"]:
+        return False
+    if answer.cookies and not _are_plain(answer.cookies):
         return False
     length = sum(map(len, kept["_container"]))
     headers = kept["headers"]
@@ -126,6 +128,11 @@ def passes(req: Any, answer: Any) -> bool:
         headers.__class__ = _Listed
     req.passed, req.status = answer, status
     return True
+
+
+def _are_plain(cookies: SimpleCookie) -> bool:
+    said = [morsel.OutputString() for morsel in cookies.values()]
+    return all(text.isascii() and text.isprintable() for text in said)
 
 
 def to_django(response: Response, stream: Any) -> HttpResponseBase:

@@ -70,9 +70,23 @@ def test_a_response_that_a_view_keeps_and_changes_has_the_length_that_it_has():
     assert [answer["Content-Length"] for answer in answers] == ["5", "10", "15"]
 
 
+def test_cookies_are_sent_by_django():
+    def view(request):
+        made = HttpResponse(b"hello")
+        made.set_cookie("csrftoken", "abc")
+        made.set_cookie("theme", "dark blue", max_age=60)
+        return made
+
+    request = RequestFactory().get("/")
+    sent = behind(quiet(), view)(request)
+    assert {name: morsel.value for name, morsel in sent.cookies.items()} == {"csrftoken": "abc", "theme": "dark blue"}
+    assert (sent.cookies["theme"]["max-age"], sent["Content-Length"]) == (60, "5")
+    assert "hookchain.request" not in request.META  # it is over
+
+
 closed = []
 LONG_WAY = {
-    "cookie": (lambda made: made.set_cookie("a", "b"), lambda sent: sent.cookies["a"].value == "b"),
+    "odd cookie": (lambda made: made.set_cookie("a", path="/\x7f"), lambda sent: sent.status_code == 500),
     "phrase": (lambda made: setattr(made, "reason_phrase", "Fine"), lambda sent: sent.reason_phrase == "Fine"),
     "no body": (lambda made: setattr(made, "status_code", 204), lambda sent: "Content-Length" not in sent),
     "closer": (lambda made: made._resource_closers.append(lambda: closed.append(1)), lambda sent: closed == [1]),
