@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine
 from contextvars import Context, copy_context
 from time import perf_counter
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from werkzeug.wrappers import Response
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 Turn: TypeAlias = tuple[asyncio.Task[Any] | None, Send, Context, Context]
 """Whose turn a request is: its task, the server's ``send``, the request's context, and a copy of the server's."""
-
-_ANSWERS = (bytes, tuple, Response, Generator, Asks)
 
 
 class ASGIChain:
@@ -76,7 +75,7 @@ class ASGIChain:
                 return
             self._running[req] = asyncio.current_task(), send, context, copy_context()
             try:
-                await in_context(self._go_on(req, said, send), context)
+                await in_context(self._rest(req, said, send), context)
             finally:
                 del self._running[req]
                 if req.exchange is not None:
@@ -101,16 +100,24 @@ class ASGIChain:
                 await asyncio.wait(here, timeout=self.chain.cleanup_timeout)
         return message
 
-    async def _go_on(self, req: ScopeRequest, said: SaidOnLoop | Coroutine[Any, Any, SaidOnLoop], send: Send) -> None:
-        answer = said if isinstance(said, _ANSWERS) else await said
-        if isinstance(answer, Asks):
-            await DirectApp(self._called, req, send).run()
-        elif isinstance(answer, bytes) and req.exchange is None:
-            await self._answer(req, start_of_text(answer), answer, send)
-        elif type(answer) is PlainResponse and answer.whole is not None and req.exchange is None:
-            await self._answer(req, HttpWire().start(answer, None).message, answer.whole, send)
-        else:
-            await self.exchange_of(req).run(sent_response(answer) if isinstance(answer, bytes | tuple) else answer)
+    def _rest(
+        self, req: ScopeRequest, said: SaidOnLoop | Coroutine[Any, Any, SaidOnLoop], send: Send
+    ) -> Coroutine[Any, Any, None]:
+        """Return what processes a request to its end that has come so far."""
+        if isinstance(said, CoroutineType):
+            return self._awaited(req, said, send)
+        if isinstance(said, Asks):
+            return DirectApp(self._called, req, send).run()
+        if req.exchange is None:
+            if isinstance(said, bytes):
+                return self._answer(req, start_of_text(said), said, send)
+            if type(said) is PlainResponse and said.whole is not None:
+                return self._answer(req, HttpWire().start(said, None).message, said.whole, send)
+        rest: Any = sent_response(said) if isinstance(said, bytes | tuple) else said
+        return self.exchange_of(req).run(rest)
+
+    async def _awaited(self, req: ScopeRequest, saying: Coroutine[Any, Any, SaidOnLoop], send: Send) -> None:
+        await self._rest(req, await saying, send)
 
     async def _answer(self, req: ScopeRequest, start: Message, body: bytes, send: Send) -> None:
         try:

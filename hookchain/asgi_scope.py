@@ -261,16 +261,18 @@ def app_scope(record: Request, *, can_respond: bool = True, is_pulled: bool = Fa
         scope["user"] = record.user
         if record.user is None:
             del scope["user"]
-    _set_extensions(scope, can_respond=can_respond, is_pulled=is_pulled)
-    _set_body(scope, record)
+    if is_pulled or not can_respond:
+        _set_extensions(scope, is_pulled=is_pulled)
+    if record.has_body or record.error_status is not None:
+        _set_body(scope, record)
     return scope
 
 
-def _set_extensions(scope: dict[str, Any], *, can_respond: bool, is_pulled: bool) -> None:
+def _set_extensions(scope: dict[str, Any], *, is_pulled: bool) -> None:
     extensions = scope.get("extensions")
     if is_pulled:
         scope.pop("extensions", None)
-    elif extensions and not can_respond:
+    elif extensions:
         scope["extensions"] = {name: value for name, value in extensions.items() if name != DENIAL}
 
 
@@ -278,6 +280,6 @@ def _set_body(scope: dict[str, Any], record: Request) -> None:
     # An error document is got with GET, without the body of the request that failed; filters change what is read.
     if record.error_status is not None:
         scope["method"] = record.method
-    elif not (record.has_body and record.body.filtered):
+    elif not record.body.filtered:
         return
     scope["headers"] = [(name, value) for name, value in scope["headers"] if name.lower() not in _OF_THE_BODY]

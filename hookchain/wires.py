@@ -148,16 +148,18 @@ def is_ordinary(start: Message) -> bool:
         return False
     has_length = False
     try:
-        for name, _ in headers:
+        for name, value in headers:
+            if not value.decode("latin-1").isprintable():
+                return False
             if name == _LENGTH:
                 if has_length:
                     return False
                 has_length = True
             elif name not in _ORDINARY and (name == _LOCATION or not _TOKEN.match(name)):
                 return False
-        return b"".join([value for _, value in headers]).decode("latin-1").isprintable()
-    except (TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError):
         return False
+    return True
 
 
 def announced_length(start: Message) -> int | None:

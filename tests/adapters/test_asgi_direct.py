@@ -563,3 +563,14 @@ def test_async_finishers_that_are_watched_are_called_one_by_one(hooks, made):
     hooks.register("content", lambda req: seen.append(req) or "text", blocking=False)
     serve(hooks.asgi())
     assert [entry.handler for entry in seen[0].trace][1:] == ["log", "cleanup"]
+
+
+def test_an_async_handler_may_answer_where_nobody_waits_for_the_end(made):
+    hooks = quiet()
+
+    @hooks.content
+    async def content(req):
+        return "text"
+
+    assert serve(hooks.asgi()).body == b"text"
+    assert made == []

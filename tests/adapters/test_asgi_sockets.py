@@ -328,3 +328,10 @@ def test_a_socket_and_a_request_are_guarded_alike(hooks):
     for target in ("/private", "//private", "/x/../private/y", "/%70rivate"):
         assert connect(hooks.asgi(Echo()), socket_scope(target)).status == 403
         assert serve(hooks.asgi(Echo()), http_scope(target)).status == 403
+
+
+def test_a_server_without_extensions_has_none_to_be_taken_away(hooks):
+    hooks.output_filter(lambda req, response: None)
+    app = Echo()
+    connect(hooks.asgi(app), socket_scope(extensions=None))
+    assert app.scope["extensions"] is None
