@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import sys
 from itertools import pairwise
@@ -18,7 +17,6 @@ _MAX_RANGES: Final = 200
 _MAX_OVERLAPS: Final = 20
 _MAX_REVERSALS: Final = 20
 
-_SPEC: Final = re.compile(r"([0-9]*)-([0-9]*)")
 _MAX_DIGITS: Final = len(str(sys.maxsize)) - 1
 
 
@@ -85,10 +83,10 @@ def parse_ranges(header: str, length: int) -> list[ByteRange] | None:
 
 def _parse_spec(spec: str, length: int) -> ByteRange | None:
     """Read ``first-last``, ``first-`` or ``-suffix``; None if malformed, an empty piece if outside the file."""
-    match = _SPEC.fullmatch(spec)
-    if match is None or spec == "-":
+    first, dash, last = spec.partition("-")
+    digits = first + last
+    if not dash or not (digits.isascii() and digits.isdecimal()):
         return None
-    first, last = match.groups()
     if not first:
         return ByteRange(max(length - _number(last), 0), length)
     start = _number(first)
