@@ -169,7 +169,7 @@ def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
     if failed is not None:
         return _end(req, failed, finish(req))
     _note_end(req)
-    ending = ending_of(req)
+    ending = req.selection.ending or ending_of(req)
     if ending.is_async or _is_watched(req):
         return _end(req, None, finish(req))
     broken_off = ending.call(req)
