@@ -70,8 +70,10 @@ class ASGIChain:
             context = copy_context()
             said = context.run(say_on_loop, req)
             if type(said) is bytes and nothing_is_left(req):
-                with contextlib.suppress(OSError):  # as the standard wants it where the client is gone
+                try:
                     await _send_whole(req, start_of_text(said), said, send)
+                except OSError:  # as the standard wants it where the client is gone
+                    return
                 return
             self._running[req] = asyncio.current_task(), send, context, copy_context()
             try:
@@ -150,6 +152,8 @@ class ASGIChain:
         exchange: Exchange | None = req.exchange
         if exchange is None:
             wire = SocketWire(req.asgi_scope or {}) if req.is_handshake else HttpWire()
+            if req not in self._running:
+                raise HookChainError(f"{req.method} {req.path} is over: a subrequest of it can't be answered any more")
             _, send, context, around = self._running[req]
             exchange = req.exchange = around.run(Exchange, req, wire, send, context)
             if self.app is not None and self._handler is not None:

@@ -574,3 +574,15 @@ def test_an_async_handler_may_answer_where_nobody_waits_for_the_end(made):
 
     assert serve(hooks.asgi()).body == b"text"
     assert made == []
+
+
+def test_a_subrequest_of_a_request_that_is_over_says_so(hooks, caplog):
+    kept = []
+
+    async def app(scope, receive, send):
+        kept.append(await scope["hookchain.request"].alookup("/inner"))
+        await answering(start(), piece(b"answer"))(scope, receive, send)
+
+    serve(hooks.asgi(app))
+    assert asyncio.run(kept[0].arun()).status_code == 500
+    assert "GET / is over" in caplog.text
