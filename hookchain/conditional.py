@@ -92,11 +92,11 @@ def asked_of(req: Request) -> dict[str, str]:
     Returns:
         Values by the header's name; most requests have none.
     """
-    environ, headers = req.environ, vars(req).get("headers")
+    environ, headers = req.environ, req.headers
     # Headers that nobody has put in the place of the environ's say what it says.
-    if environ is not None and (headers is None or (type(headers) is EnvironHeaders and headers.environ is environ)):
+    if environ is not None and type(headers) is EnvironHeaders and headers.environ is environ:
         return {_NAMES[key]: environ[key] for key in environ.keys() & _NAMES.keys()}
-    return {name: ", ".join(req.headers.getlist(name)) for name in _FIELDS if name in req.headers}
+    return {name: ", ".join(headers.getlist(name)) for name in _FIELDS if name in headers}
 
 
 def parse_http_date(text: str) -> int | None:

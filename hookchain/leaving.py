@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -47,19 +46,32 @@ class Before(NamedTuple):
     headers: list[tuple[str, str]]
 
 
-@dataclasses.dataclass(slots=True)
 class OnItsWay(Success):
-    """A response with which ``leave`` goes on behind the filters that have only changed headers.
+    """A response with which ``leave`` goes on behind the filters that have only changed headers."""
 
-    Attributes:
-        waiting: the filters that are left; the first has been called.
-        before: what the response was before that.
-        answer: what that has answered.
-    """
+    __slots__ = ("answer", "before", "waiting")
 
-    waiting: Sequence[Handler] = ()
-    before: Before | None = None
-    answer: object = None
+    def __init__(
+        self,
+        response: Response,
+        is_apps: bool,  # noqa: FBT001 - as Success has it
+        waiting: Sequence[Handler] = (),
+        before: Before | None = None,
+        answer: object = None,
+    ) -> None:
+        """Take note of how far it has come.
+
+        Args:
+            response: the response.
+            is_apps: whether the app made it.
+            waiting: the filters that are left; the first has been called.
+            before: what the response was before that.
+            answer: what that has answered.
+        """
+        super().__init__(response, is_apps)
+        self.waiting = waiting
+        self.before = before
+        self.answer = answer
 
 
 def leave(first: Request, record: Request, ended: Success | Response) -> Steps[Response | BaseException]:

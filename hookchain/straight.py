@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 import linecache
-import textwrap
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -146,7 +145,7 @@ def listing(parts: Sequence[Part]) -> str:
         )
     ]
     _, *function, _ = source(_shapes_of(parts)).splitlines()
-    return "\n".join([*meant, textwrap.dedent("\n".join(function)), ""])
+    return "\n".join([*meant, *(line[4:] for line in function), ""])
 
 
 @lru_cache(maxsize=512)
