@@ -118,14 +118,12 @@ def passes(req: Any, answer: Any) -> bool:
     if answer.cookies and not _are_plain(answer.cookies):
         return False
     length = sum(map(len, kept["_container"]))
-    headers = kept["headers"]
-    said = said_of_body(headers._store.values(), length)
+    store = kept["headers"]._store
+    said = said_of_body(store.values(), length)
     if said is None:
         return False
     if said[0] is None:  # on the view's own object, as Django's CommonMiddleware does
-        headers._store["content-length"] = ("Content-Length", str(length))
-    if type(headers) is ResponseHeaders:
-        headers.__class__ = _Listed
+        store["content-length"] = ("Content-Length", str(length))
     req.passed, req.status = answer, status
     return True
 
@@ -169,18 +167,6 @@ def copy(made: HttpResponseBase) -> Any:
     sent = object.__new__(type(made))
     sent.__dict__.update(made.__dict__, _resource_closers=[])
     return sent
-
-
-class _Listed(ResponseHeaders):
-    """Headers that are given all at once, where Django looks each of them up by its name."""
-
-    def items(self) -> Any:
-        """Return all of them."""
-        return self._store.values()
-
-    def __reduce__(self) -> Any:
-        """Be Django's own in a cache, which may be read where the chain is not."""
-        return ResponseHeaders, ([*self._store.values()],)
 
 
 class _Headers(ResponseHeaders):

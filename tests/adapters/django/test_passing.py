@@ -46,18 +46,6 @@ def test_a_response_in_a_cache_is_djangos_own():
     assert dict(cached.items()) == dict(response.items())
 
 
-def test_headers_of_a_class_of_the_views_own_stay_what_they_are():
-    class Headers(ResponseHeaders):
-        """Headers of a site's own."""
-
-    def view(request):
-        response = HttpResponse(b"hello")
-        response.headers = Headers(dict(response.headers))
-        return response
-
-    assert type(behind(quiet(), view)(RequestFactory().get("/")).headers) is Headers
-
-
 def test_a_response_that_a_view_keeps_and_changes_has_the_length_that_it_has():
     kept = HttpResponse(b"")
 
