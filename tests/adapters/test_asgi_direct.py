@@ -586,3 +586,21 @@ def test_a_subrequest_of_a_request_that_is_over_says_so(hooks, caplog):
     serve(hooks.asgi(app))
     assert asyncio.run(kept[0].arun()).status_code == 500
     assert "GET / is over" in caplog.text
+
+
+@pytest.mark.parametrize("last", ["http.response.start", "http.response.body"])
+def test_a_client_that_is_gone_before_a_text_fails_nothing(hooks, last, caplog):
+    hooks.register("content", lambda req: "text", blocking=False)
+    sent = []
+
+    async def send(message):
+        sent.append(message["type"])
+        if message["type"] == last:
+            raise OSError("the client is gone")
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    asyncio.run(hooks.asgi()(http_scope("/"), receive, send))
+    assert sent[-1] == last
+    assert not caplog.records
