@@ -45,39 +45,35 @@ def leave_as_it_is(req: Request, who: Any, answer: Any) -> Any:
         The text as bytes; or what else is whole; or what the framework sends in place of a response; None where more
         has to be decided, and nothing has been done.
     """
-    if who.phase is not _CONTENT or not req.selection.output_filters.is_empty or req.late_refusal is not None:
+    if who.phase is not _CONTENT or not req.selection.output_filters.is_empty:
         return None
-    said: Any = None
-    if type(answer) is PlainResponse and answer.is_settled:
-        said = _whole(req, answer, None)
-    elif has_no_say(req):
-        framework = req.framework
-        if framework is None or who is not req.app or isinstance(answer, _OURS):
-            said = _said_of(req, who, answer)
-        elif framework.sends(req, answer):
-            said = answer
+    said: Any = _text(req, answer) if isinstance(answer, TEXT) else _said_of(req, who, answer)
     if said is not None:
         req.decided_by = who.name
     return said
 
 
-def _said_of(req: Request, who: Handler, answer: Any) -> Any:
-    framework, is_apps = req.framework, who is req.app
-    if framework is None:
-        if isinstance(answer, TEXT):
-            return _text(req, answer)
-    elif not framework.has_finalised(req):
-        return None
-    if req.translate is not None or not _says_all(answer):
-        return None
-    return _whole(req, answer, None if is_apps else TYPE_PAIR)
-
-
 def _text(req: Request, text: str | bytes) -> bytes | None:
-    if req.status != FIRST_STATUS:
+    if req.framework is not None or req.status != FIRST_STATUS or not has_no_say(req):
         return None
     req.said = body = text if isinstance(text, bytes) else text.encode()
     return body
+
+
+def _said_of(req: Request, who: Handler, answer: Any) -> Any:
+    if type(answer) is PlainResponse and answer.is_settled:
+        return _whole(req, answer, None)
+    if req.late_refusal is not None or not has_no_say(req):
+        return None
+    framework, is_apps = req.framework, who is req.app
+    if framework is not None:
+        if is_apps and not isinstance(answer, _OURS):
+            return answer if framework.sends(req, answer) else None
+        if not framework.has_finalised(req):
+            return None
+    if req.translate is not None or not _says_all(answer):
+        return None
+    return _whole(req, answer, None if is_apps else TYPE_PAIR)
 
 
 def _whole(req: Request, response: Any, type_pair: Pair | None) -> Whole | None:
