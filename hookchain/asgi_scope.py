@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from .body import RequestBody
 from .incoming import Bridge, Incoming, Message, Receive
-from .made import RememberedPaths, made
+from .made import Query, RememberedPaths, made
 from .paths import BadPathError, decode, encode, normalise
 from .request import PLAIN_METHODS, MadeResponse, Request
 from .responses import headers_of
@@ -59,7 +59,7 @@ class ScopeRequest(Request):
     start: Message | None = None
     response: Response | None = cast("Any", _ResponseOfApp())
     is_query_known = False
-    _query: bytes | None = None
+    query_string: Any = Query(lambda req: req.asgi_scope.get("query_string", b""))
 
     scheme = made(lambda req: req.asgi_scope.get("scheme", "http"))
     server = made(lambda req: _server_of(req.asgi_scope.get("server")))
@@ -110,18 +110,6 @@ class ScopeRequest(Request):
         if self._has_plain_path and self._asked_path is scope["path"] and not self.root_path:
             _paths.remember(self._asked_path, self.canonical_path)
         self.is_plain = self.method in PLAIN_METHODS and self._has_plain_path
-
-    @property
-    def query_string(self) -> bytes:
-        """What follows "?"."""
-        query = self._query
-        if query is None:
-            self.query_string = query = self.quoted((self.asgi_scope or {}).get("query_string", b""))
-        return query
-
-    @query_string.setter
-    def query_string(self, query: bytes) -> None:
-        self._query, self.is_query_known = query, True
 
     @property
     def kind_of_next(self) -> type[Request]:

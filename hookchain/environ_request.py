@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import time
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from .body import RequestBody
-from .made import RememberedPaths, made
+from .made import Query, RememberedPaths, made
 from .paths import decode
 from .request import PLAIN_METHODS, Request
 from .results import FIRST_STATUS
@@ -47,7 +47,7 @@ class EnvironRequest(Request):
     _asked_path = made(lambda req: text(req.environ.get(req.path_key, "")))
     _make_body = made(lambda req: functools.partial(_body_of, req.environ))
     is_query_known = False
-    _query: bytes | None = None
+    query_string: Any = Query(lambda req: req.environ.get("QUERY_STRING", "").encode("latin-1"))
 
     def __init__(self, environ: WSGIEnvironment) -> None:  # pyright: ignore[reportMissingSuperCall]
         """Take method and path; all else waits.
@@ -75,19 +75,6 @@ class EnvironRequest(Request):
         if self._has_plain_path:
             _paths.remember(raw, self.canonical_path)
         self.is_plain = self.method in PLAIN_METHODS and self._has_plain_path
-
-    @property
-    def query_string(self) -> bytes:
-        """What follows "?"."""
-        query = self._query
-        if query is None:
-            said: str = (self.environ or {}).get("QUERY_STRING", "")
-            self.query_string = query = self.quoted(said.encode("latin-1"))
-        return query
-
-    @query_string.setter
-    def query_string(self, query: bytes) -> None:
-        self._query, self.is_query_known = query, True
 
     @property
     def kind_of_next(self) -> type[Request]:

@@ -49,6 +49,26 @@ class Made:
         return value
 
 
+class Query:
+    """The query string of a request, made when first asked for; ``is_query_known`` tells that it was, or was set."""
+
+    def __init__(self, read: Callable[[Any], bytes]) -> None:
+        """Take what reads it where the server has said it."""
+        self._read = read
+
+    def __get__(self, req: Any, owner: type) -> Any:
+        """Return it."""
+        if req is None:
+            return self
+        if not req.is_query_known:
+            self.__set__(req, req.quoted(self._read(req)))
+        return req.kept_query
+
+    def __set__(self, req: Any, query: bytes) -> None:
+        """Take another one."""
+        req.kept_query, req.is_query_known = query, True
+
+
 def made(make: Callable[[Any], Any]) -> Any:
     """Return a ``Made``; to type checkers an attribute keeps the type that the class of all requests gives it."""
     return Made(make)

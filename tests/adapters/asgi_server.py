@@ -227,3 +227,41 @@ def scope_of_environ(environ: Mapping[str, Any]) -> dict[str, Any]:
         "client": (environ["REMOTE_ADDR"], 1) if environ.get("REMOTE_ADDR") else None,
         "server": (environ["SERVER_NAME"], int(environ["SERVER_PORT"])),
     }
+
+
+# --- what apps send
+
+
+def start(status: Any = 200, headers: Iterable[Any] = (), **more: Any) -> Message:
+    """Return what begins an answer."""
+    return {"type": "http.response.start", "status": status, "headers": list(headers), **more}
+
+
+def piece(body: Any = b"", *, more: bool = False) -> Message:
+    """Return a piece of a body."""
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+def answering(*messages: Message | BaseException) -> Any:
+    """Return an app that sends messages, or raises them."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for message in messages:
+            if isinstance(message, BaseException):
+                raise message
+            await send(message)
+
+    return app
+
+
+def gone_after(messages: int) -> Server:
+    """Return a server whose client is gone once it got so many messages."""
+    server = Server(raises_when_gone=True)
+
+    async def on_send(message: Message) -> None:
+        if len(server.sent) == messages:
+            server.gone.set()
+            raise BrokenPipeError
+
+    server.on_send = on_send
+    return server

@@ -12,30 +12,10 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
 from hookchain import DONE, HookChainError, InternalRedirect
-from tests.adapters.asgi_server import Server, http_scope, request_message, serve
+from tests.adapters.asgi_server import Server, answering, http_scope, piece, request_message, serve, start
 from tests.asking import quiet
 
 POST = {"method": "POST", "headers": [("Content-Length", "6")]}
-
-
-def start(status=200, headers=(), **more):
-    return {"type": "http.response.start", "status": status, "headers": list(headers), **more}
-
-
-def piece(body=b"", *, more=False):
-    return {"type": "http.response.body", "body": body, "more_body": more}
-
-
-def answering(*messages):
-    """Return an app that sends messages, or raises them."""
-
-    async def app(scope, receive, send):
-        for message in messages:
-            if isinstance(message, BaseException):
-                raise message
-            await send(message)
-
-    return app
 
 
 async def echo(scope, receive, send):

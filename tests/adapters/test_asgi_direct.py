@@ -14,26 +14,10 @@ from werkzeug.wrappers import Response
 from hookchain import AccessLog, HookChainError, current_request
 from hookchain.exchange import Exchange
 from hookchain.outgoing import LONG
-from tests.adapters.asgi_server import Server, http_scope, serve
+from tests.adapters.asgi_server import Server, answering, gone_after, http_scope, piece, serve, start
 from tests.asking import quiet
 
 LENGTH = (b"content-length", b"6")
-
-
-def start(status=200, headers=(), **more):
-    return {"type": "http.response.start", "status": status, "headers": list(headers), **more}
-
-
-def piece(body=b"", *, more=False):
-    return {"type": "http.response.body", "body": body, "more_body": more}
-
-
-def answering(*messages):
-    async def app(scope, receive, send):
-        for message in messages:
-            await send(message)
-
-    return app
 
 
 @pytest.fixture
@@ -247,14 +231,7 @@ def test_an_app_that_is_told_early_that_the_client_is_gone_has_a_request_that_wa
 def test_a_client_that_is_gone_when_the_app_sends_is_noted(hooks, finished, messages, aborted):
     """Once all that was announced has been taken, nobody waits any more."""
     app = answering(start(headers=[LENGTH]), piece(b"dir", more=True), piece(b"ect", more=True), piece())
-    server = Server(raises_when_gone=True)
-
-    async def on_send(message):
-        if len(server.sent) == messages:
-            server.gone.set()
-            raise BrokenPipeError
-
-    server.on_send = on_send
+    server = gone_after(messages)
     with contextlib.suppress(OSError):
         asyncio.run(server.run(hooks.asgi(app), http_scope()))
     assert [req.aborted for req in finished] == [aborted]
@@ -406,14 +383,7 @@ def test_an_answer_at_once_is_finished_without_an_exchange(answered, finished, m
 
 @pytest.mark.parametrize(("messages", "aborted"), [(0, True), (1, False)])
 def test_a_client_that_is_gone_when_the_answer_is_sent_is_noted(answered, finished, messages, aborted):
-    server = Server(raises_when_gone=True)
-
-    async def on_send(message):
-        if len(server.sent) == messages:
-            server.gone.set()
-            raise BrokenPipeError
-
-    server.on_send = on_send
+    server = gone_after(messages)
     asyncio.run(server.run(answered(), http_scope()))
     assert [(req.aborted, req.exception) for req in finished] == [(aborted, None)]
 

@@ -325,6 +325,10 @@ def test_what_is_made_when_asked_for_can_be_seen_in_the_class(kind):
     assert kind.headers is vars(kind)["headers"]
 
 
+def test_what_reads_the_query_when_asked_can_be_seen_in_the_class():
+    assert EnvironRequest.query_string is vars(EnvironRequest)["query_string"]
+
+
 def test_a_reason_phrase_in_latin_1_is_sent():
     hooks = quiet()
     hooks.content(lambda req: Response("x", status="200 Caf\xe9"))
