@@ -70,10 +70,10 @@ class ASGIChain:
             context = copy_context()
             said = context.run(say_on_loop, req)
             if type(said) is bytes and nothing_is_left(req):
-                try:
+                try:  # noqa: SIM105 - to suppress it would cost as much as several handlers
                     await _send_whole(req, start_of_text(said), said, send)
                 except OSError:  # as the standard wants it where the client is gone
-                    return
+                    pass
                 return
             self._running[req] = asyncio.current_task(), send, context, copy_context()
             try:
