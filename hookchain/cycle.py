@@ -12,7 +12,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Coroutine
 from http import HTTPStatus
-from time import perf_counter
 from typing import Any, TypeAlias, cast
 
 from werkzeug.exceptions import HTTPException
@@ -168,7 +167,7 @@ def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
     failed = None if sent is None else _failure(req, sent)
     if failed is not None:
         return _end(req, failed, finish(req))
-    _note_end(req)
+    req.mark_finished()
     ending = req.selection.ending or ending_of(req)
     if ending.is_async or _is_watched(req):
         return _end(req, None, finish(req))
@@ -189,14 +188,9 @@ def awaits_at_end(req: Request) -> bool:
 
 async def end_awaited(req: Request) -> Steps[None] | None:
     """End a request, like ``end_at_once``, whose finishers are to be awaited."""
-    _note_end(req)
+    req.mark_finished()
     broken_off = await ending_of(req).call(req)
     return None if broken_off is None else _end(req, None, finish(req, broken_off))
-
-
-def _note_end(req: Request) -> None:
-    if req.finished_at is None:
-        req.finished_at = perf_counter()
 
 
 def _is_watched(req: Request) -> bool:
