@@ -48,6 +48,8 @@ from .wsgi_record import WSGIRecord
 
 _Body: TypeAlias = Delivery | ServedBody | Generator[bytes, None, None]
 
+_FIRST_ERROR = 400
+
 # Python 3.12's own functions do not know what Django marks under 3.11.
 _asgiref: Any = sync
 
@@ -135,7 +137,7 @@ class HookChainMiddleware:
     def _ask(self, record: Record) -> Response | HttpResponseBase:
         made: HttpResponseBase = self.get_response(record.shown())
         is_there = type(made) is HttpResponse or is_whole(made)
-        if is_there and made.status_code < 400 and FAILURE not in record.native.META:  # noqa: PLR2004
+        if is_there and made.status_code < _FIRST_ERROR and FAILURE not in record.native.META:
             return made  # about which nobody may have to be asked
         return _answer(record, made)
 
@@ -173,7 +175,7 @@ def _guards_of_route(record: Record, request: HttpRequest) -> Steps[Outcome | No
 def _answer(record: Record, made: HttpResponseBase) -> Response:
     failure = taken_failure(record.native)
     response = from_django(made)
-    if failure is None or response.status_code < 400:  # noqa: PLR2004 - nobody has dealt with it
+    if failure is None or response.status_code < _FIRST_ERROR:  # somebody has dealt with it
         return response
     if isinstance(failure, RequestEntityTooLarge):
         response.close()

@@ -122,8 +122,9 @@ class Record(Request):
 
     def shown(self) -> HttpRequest:
         """Return Django's request as the sections saw it: the one path, the user, the body from its first byte on."""
-        _write(self, self.native, self.native.META)
-        return self.native  # type: ignore[no-any-return]
+        native: HttpRequest = self.native
+        _write(self, native, native.META)
+        return native
 
     @property
     def pending_user(self) -> Step | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -50,7 +51,8 @@ class Surroundings:
         if error.code not in _PAGES:
             return None
         handler = get_resolver(getattr(req.native, "urlconf", None)).resolve_error_handler(error.code)
-        arguments = {} if error.code == 500 else {"exception": error.__cause__ or error}  # noqa: PLR2004
+        takes_none = error.code == HTTPStatus.INTERNAL_SERVER_ERROR
+        arguments = {} if takes_none else {"exception": error.__cause__ or error}
         return from_django(handler(req.native, **arguments))
 
     def has_finalised(self, req: Request) -> bool:
@@ -74,8 +76,8 @@ def _raise(error: Exception) -> NoReturn:
 def _page_of(native: HttpRequest, error: Exception) -> HttpResponseBase:
     try:
         _raise(error)
-    except Exception as raised:  # noqa: BLE001 - Django asks sys.exc_info()
-        return response_for_exception(native, raised)
+    except type(error):  # Django asks sys.exc_info() for it
+        return response_for_exception(native, error)
 
 
 def keep_page(native: HttpRequest, page: Response) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hookchain import Request
 from hookchain.adapting import EnvironRequest, is_its_spelling, made, thread_loop
@@ -73,7 +73,7 @@ class WSGIRecord(Record, EnvironRequest):
             and query.isascii()
         ):
             meta[KEY] = self
-            return native  # type: ignore[no-any-return]
+            return cast("HttpRequest", native)
         return super().shown()
 
     @property

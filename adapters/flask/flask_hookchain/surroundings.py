@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask
 from flask.ctx import RequestContext
@@ -17,6 +17,7 @@ from hookchain.adapting import KEEPS_CONTEXTS, KEY, app_environ
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from _typeshed.wsgi import WSGIEnvironment
+    from flask import Response as FlaskResponse
 
 
 class InFlask:
@@ -102,9 +103,9 @@ class InFlask:
 
     def _handled(self, error: Exception) -> Any:
         try:
-            raise error  # noqa: TRY301 - Flask looks at what is being handled
-        except Exception as raised:  # noqa: BLE001 - Flask raises it again, where it has no handler for it
-            return self.app.handle_user_exception(raised)
+            raise error
+        except type(error):  # Flask looks at what is being handled, and raises it again where it has no handler
+            return self.app.handle_user_exception(error)
 
     def sends(self, req: Request, answer: object) -> bool:
         """Say no: what Flask answers is a Response."""
@@ -123,10 +124,9 @@ class InFlask:
             if self._answered is req:  # a sub-app's, which is none of after_request's business
                 self._save_session(self._context, response)
                 return response
-            if type(response) is Response:
-                response = self.app.make_response(response)
-            return self.app.process_response(response)  # type: ignore[arg-type]
-        except Exception as raised:  # noqa: BLE001 - likewise
+            made = self.app.make_response(response) if type(response) is Response else cast("FlaskResponse", response)
+            return self.app.process_response(made)
+        except Exception as raised:  # noqa: BLE001 - handle_exception lets pass what has to
             return self.app.handle_exception(raised)
 
     def _save_session(self, context: RequestContext, response: Any) -> None:

@@ -118,22 +118,18 @@ def test_under_asgi_a_client_that_leaves_is_told_from_one_that_stays(watched, pa
     assert path == "/stream" or begun[0].notes["closed"]
 
 
-def ask_and_leave(path):
+async def ask_and_leave(path):
     """Ask on an event loop, and leave before there is an answer."""
+    received = [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
 
-    async def leave():
-        received = [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
+    async def receive():
+        await asyncio.sleep(0.1)
+        return received.pop(0)
 
-        async def receive():
-            await asyncio.sleep(0.05)
-            return received.pop(0)
+    async def send(message):
+        raise AssertionError("nobody is there")
 
-        async def send(message):
-            raise AssertionError("nobody is there")
-
-        await asyncio.wait_for(ASGIHandler()(scope_of(environ(path), path), receive, send), 5)
-
-    asyncio.run(leave())
+    await asyncio.wait_for(ASGIHandler()(scope_of(environ(path), path), receive, send), 5)
 
 
 def test_a_client_that_leaves_while_an_async_handler_runs_gives_its_log_line(watched):
@@ -142,7 +138,7 @@ def test_a_client_that_leaves_while_an_async_handler_runs_gives_its_log_line(wat
         await asyncio.sleep(10)
 
     with project(watched):
-        ask_and_leave("/")
+        asyncio.run(ask_and_leave("/"))
     assert watched.seen == expected(500, 0, aborted=True, exception="CancelledError")
 
 
@@ -151,22 +147,13 @@ def test_a_client_that_leaves_while_a_sync_handler_runs_gives_its_log_line(watch
 
     watched.fixup(lambda req: time.sleep(0.3))
     with project(watched):
-        ask_and_leave("/async")
+        asyncio.run(ask_and_leave("/async"))
     assert watched.seen == expected(500, 0, aborted=True, exception="CancelledError")
 
 
 def test_a_client_that_leaves_behind_a_slow_middleware_before_the_chain_gives_its_log_line(watched):
     async def leave():
-        received = [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
-
-        async def receive():
-            await asyncio.sleep(0.1)
-            return received.pop(0)
-
-        async def send(message):
-            raise AssertionError("nobody is there")
-
-        await asyncio.wait_for(ASGIHandler()(scope_of(environ("/async"), "/async"), receive, send), 5)
+        await ask_and_leave("/async")
         await asyncio.sleep(0.1)
 
     with project(watched, before=("tests.adapters.django.middleware.slow",)):

@@ -179,14 +179,21 @@ def test_the_log_knows_the_user_that_the_view_asked_for(get):
     assert seen[0] in {"ann", "None"}  # on the loop, the view asks without telling request.user
 
 
+def named(name):
+    """An AUTHEN handler that finds out no more than a name."""
+
+    def found(req):
+        req.user = name
+        return OK
+
+    return found
+
+
 def test_a_name_becomes_djangos_user_through_the_remote_user_backend(get):
     hooks = quiet()
     seen = []
 
-    @hooks.authen
-    def by_name(req):
-        req.user = "bob"
-        return OK
+    hooks.authen(named("bob"))
 
     @hooks.authz
     def note(req):
@@ -201,11 +208,7 @@ def test_a_name_becomes_djangos_user_through_the_remote_user_backend(get):
 def test_a_name_that_django_does_not_know_is_refused(get):
     hooks = quiet(challenge="Basic")
 
-    @hooks.authen
-    def by_name(req):
-        req.user = "carol"
-        return OK
-
+    hooks.authen(named("carol"))
     backend = {"AUTHENTICATION_BACKENDS": ["tests.adapters.django.project.backends.KnownUsers"]}
     with project(hooks, **backend):
         assert get().status_code == 401
@@ -215,11 +218,7 @@ def test_a_name_stays_one_where_no_such_backend_is_configured(get):
     hooks = quiet()
     seen = []
 
-    @hooks.authen
-    def by_name(req):
-        req.user = "bob"
-        return OK
-
+    hooks.authen(named("bob"))
     hooks.log(lambda req: seen.append(req.user))
     with project(hooks, behind=BEFORE):
         assert get().content == b"AnonymousUser False"
