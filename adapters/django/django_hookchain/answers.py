@@ -112,13 +112,13 @@ def is_whole(made: object) -> bool:
 
 def passes(req: Any, answer: Any) -> bool:
     """Let a whole response of Django's pass where there is no more to be done to it than to give it its length."""
-    kept, status = answer.__dict__, answer.status_code
-    if status not in PLAIN_STATUSES or kept["_resource_closers"] or kept["_reason_phrase"]:
+    status = answer.status_code
+    if status not in PLAIN_STATUSES or answer._resource_closers or answer._reason_phrase:
         return False
     if answer.cookies and not _are_plain(answer.cookies):
         return False
-    length = sum(map(len, kept["_container"]))
-    store = kept["headers"]._store
+    length = len(answer.content)
+    store = answer.headers._store
     said = said_of_body(store.values(), length)
     if said is None:
         return False

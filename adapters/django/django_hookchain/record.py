@@ -82,10 +82,10 @@ class Record(Request):
 
     def leads_to(self, native: Any) -> bool:
         """Tell whether Django has come to the path and the route that handlers, if they asked, have been told."""
-        route = native.resolver_match.view_name
-        if self._route is _UNASKED:
-            self._route = route
-        is_same: bool = route == self._route and native.path_info == self.canonical_path
+        route, told = native.resolver_match.view_name, self._route
+        if told is _UNASKED:
+            self._route = told = route
+        is_same: bool = route == told and native.path_info == self.canonical_path
         return is_same
 
     # --- the user
