@@ -5,13 +5,11 @@ Source: ``security/RULES.md`` 6 and 10.
 
 from __future__ import annotations
 
-from .phases import Phase
+from .phases import GUARDS
 from .plan import Guard, Plan, Selection
 from .request import Request
 from .scopes import closes_file
 from .tree import Entry, Node
-
-_GUARDING = (Phase.ACCESS, Phase.AUTHEN, Phase.AUTHZ)
 
 
 def guards_agree(plan: Plan, req: Request, path: str) -> bool:
@@ -43,7 +41,7 @@ def _is_closed_by_name(selection: Selection, req: Request, path: str) -> bool:
     return any(
         closes_file(condition, req, path)
         for node in selection.nodes
-        if any(entry.kind in _GUARDING for entry in node.entries)
+        if any(entry.kind in GUARDS for entry in node.entries)
         for condition in node.conditions
     )
 
@@ -51,7 +49,7 @@ def _is_closed_by_name(selection: Selection, req: Request, path: str) -> bool:
 def _strictest(plan: Plan, selection: Selection) -> tuple[list[list[Entry]], Guard]:
     openings = _openings(selection)
     nodes = [node for node in selection.nodes if node not in openings]
-    return [plan.entries_of(phase, nodes) for phase in _GUARDING], plan.guard_of(nodes)
+    return [plan.entries_of(phase, nodes) for phase in GUARDS], plan.guard_of(nodes)
 
 
 def _openings(selection: Selection) -> list[Node]:

@@ -253,7 +253,7 @@ class HookChain(Registry):
         plan = self._plan or self.plan
         req.selection = plan.known.get(req.canonical_path) or plan.select(req)
         if self.keeps_trace or self.settings.debug or (heard and somebody_observes()):
-            req.trace = []
+            req.trace, req.is_plain = [], False
 
     def select(self, req: Request) -> Selection:
         """Find what applies to a request's path, method and host."""

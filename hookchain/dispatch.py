@@ -136,9 +136,8 @@ def sent(signal: NamedSignal, req: Request, **arguments: object) -> Steps[BaseEx
 
 
 def _call_all(req: Request, run: Run) -> Steps[Settled]:
-    settled = None
-    if req.called_already is run.phase:
-        req.called_already = None  # by a stretch, and once: should the phase ever run again, all of it does
+    if req.called_already is not None and req.called_already[0] is run.phase:
+        settled, req.called_already = req.called_already[1], None  # once: should the phase run again, all of it does
     else:
         settled = yield from call_segments(req, run)
     if settled is None and "added_handlers" in req.__dict__:

@@ -34,7 +34,7 @@ from .plan import Guard, Plan, switches_off
 from .request import Request
 from .settings import Settings
 from .straight import listing
-from .stretches import route_of
+from .stretches import followed, route_of
 from .tree import Entry, Node
 
 # What runs although the path is refused.
@@ -85,7 +85,7 @@ def _target_of(url: str) -> tuple[str, str]:
 
 
 def _code_for(req: Request) -> str:
-    stretches = [stretch for stretch in (*route_of(req), ending_of(req)) if stretch is not None]
+    stretches = (*followed(route_of(req)), ending_of(req))
     return "\n".join(listing(stretch.parts) for stretch in stretches if stretch.handlers)
 
 

@@ -20,7 +20,7 @@ from .request import Request
 from .results import OK, Raised, UnusableAnswerError, outcome_of
 from .runs import Function, Segment
 from .signals import heard
-from .straight import CHECKED, Part
+from .straight import CHECKED, Doubt, Part
 from .stretches import Stretch
 
 
@@ -84,12 +84,18 @@ def _ending(req: Request) -> Stretch:
         return NOTHING
     write = None if access_log is None else access_log.call
     in_log, in_cleanup = ((("phase", phase),) for phase in (Phase.LOG, Phase.CLEANUP))
-    parts = [Part(in_log, log.fixed.handlers, check=write, may_alter=True)]
+    parts = [_finishers(in_log, log.fixed.handlers, write)]
     parts.append(Part(check=_left(Phase.LOG), if_touched=True))
     if cleanup.fixed.handlers:
-        parts.append(Part(in_cleanup, cleanup.fixed.handlers, may_alter=True))
+        parts.append(_finishers(in_cleanup, cleanup.fixed.handlers))
         parts.append(Part(check=_left(Phase.CLEANUP), if_touched=True))
     return Stretch(parts, 0)
+
+
+def _finishers(
+    note: tuple[tuple[str, object], ...], handlers: tuple[Handler, ...], check: Callable[[Request], Any] | None = None
+) -> Part:
+    return Part(note, handlers, check=check, doubts=(Doubt.ALTERED,) if handlers else ())
 
 
 BrokenOff: TypeAlias = tuple[Any, Any]

@@ -26,8 +26,8 @@ from .dispatch import (
 )
 from .error_log import log_refusal
 from .handlers import Handler
-from .phases import Phase
-from .plan import Guard
+from .phases import GUARDS, Phase
+from .plan import GUARDING, Guard
 from .request import Request
 from .results import OK, Outcome, Raised
 from .runs import Run
@@ -36,8 +36,6 @@ NO_USER = "hookchain.guards.authen"
 NOT_AUTHORIZED = "hookchain.guards.authz"
 NOT_GUARDED = "hookchain.guards.closed"
 _BAD_PATH = "hookchain.paths.normalise"
-
-_PHASES = (Phase.ACCESS, Phase.AUTHEN, Phase.AUTHZ)
 
 
 def guards(req: Request) -> Steps[Outcome | None]:
@@ -51,20 +49,29 @@ def guards(req: Request) -> Steps[Outcome | None]:
         return conclude(req, Phase.ACCESS, (CONDITION, Raised(condition_error(guard.error))))
     if (yield from _passed_before(req)):
         return None
+    called = _called_by_stretch(req)
+    outcome = yield from (_user(req, guard, None) if called in GUARDING else _access_and_user(req, guard))
+    req.guard_passed = outcome is None
+    return outcome
+
+
+def _called_by_stretch(req: Request) -> Phase | None:
+    """Return the phase whose handlers a stretch has called, and left open what follows from their answers."""
+    return None if req.called_already is None else req.called_already[0]
+
+
+def _access_and_user(req: Request, guard: Guard) -> Steps[Outcome | None]:
     access = yield from asked(req, Phase.ACCESS)
     settled = yield from call_run(req, access)
     refusal = None if settled is None else conclude(req, Phase.ACCESS, settled)
     if guard.satisfy == "any":
         if refusal is None and has_handlers(req, access) and not _is_shut(guard):
-            req.guard_passed = True
             return None
         if req.exception is not None:
             return refusal  # an exception is never outvoted
     elif refusal is not None:
         return refusal
-    outcome = yield from _user(req, guard, refusal)
-    req.guard_passed = outcome is None
-    return outcome
+    return (yield from _user(req, guard, refusal))
 
 
 def _is_shut(guard: Guard) -> bool:
@@ -83,7 +90,7 @@ def _passed_before(req: Request) -> Steps[bool]:
         return False
     req.take_user_of(origin)
     req.authen_ran, req.guard_passed = origin.authen_ran, origin.guard_passed
-    for phase in _PHASES:
+    for phase in GUARDS:
         note_left_out(req, phase, "the same sections applied before")
     return True
 
@@ -97,7 +104,7 @@ def _user(req: Request, guard: Guard, refusal: Outcome | None) -> Steps[Outcome 
         return refusal
     if refusal is not None:
         req.decided_by = None
-    outcome = yield from _authen(req, guard, authen)
+    outcome = None if _called_by_stretch(req) is Phase.AUTHZ else (yield from _authen(req, guard, authen))
     if outcome is not None:
         return outcome
     authz = yield from asked(req, Phase.AUTHZ)  # conditions may ask for the user
@@ -195,7 +202,7 @@ class _Guarding(NamedTuple):
     def without(self, others: _Guarding) -> tuple[Run, Run, Run]:
         access, authen, authz = (
             Run(phase, [handler for handler in handlers if handler not in ran])
-            for phase, handlers, ran in zip(_PHASES, self.handlers, others.handlers, strict=True)
+            for phase, handlers, ran in zip(GUARDS, self.handlers, others.handlers, strict=True)
         )
         return access, authen, authz
 
@@ -203,11 +210,11 @@ class _Guarding(NamedTuple):
 def _guarding(req: Request) -> Steps[_Guarding | None]:
     guard = yield from choose(req, req.selection.guard)
     runs: list[tuple[Handler, ...]] = []
-    for phase in _PHASES:
+    for phase in GUARDS:
         run = yield from asked(req, phase)
         if isinstance(run, Run):
             runs.append(run.handlers)
-    if isinstance(guard, Raised) or len(runs) < len(_PHASES):
+    if isinstance(guard, Raised) or len(runs) < len(GUARDS):
         return None  # a condition raised
     return _Guarding(guard, tuple(runs))
 
@@ -217,7 +224,7 @@ def _guards_of_route(req: Request, before: _Guarding | None, now: _Guarding | No
         # What has run can't be told apart, or would have to be weighed against the rest anew.
         req.may_skip_guards = False
         return (yield from guards(req))
-    for phase in _PHASES:
+    for phase in GUARDS:
         req.added_handlers.pop(phase, None)  # they have run
     access, authen, authz = now.without(before)
     settled = yield from call_run(req, access)

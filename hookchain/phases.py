@@ -139,6 +139,9 @@ INIT = "init"
 CYCLE_PHASES: tuple[Phase, ...] = tuple(phase for phase in Phase if phase not in {Phase.LOG, Phase.CLEANUP})
 """The phases from POST_READ_REQUEST to CONTENT, which an answer may end; LOG and CLEANUP run in any case."""
 
+GUARDS = (Phase.ACCESS, Phase.AUTHEN, Phase.AUTHZ)
+"""The phases that decide who is let through."""
+
 PHASE_NAMES: tuple[str, ...] = (INIT, *(phase.value for phase in Phase))
 """Every name that a handler can be registered under, as decorators, markers and configuration spell them."""
 

@@ -116,6 +116,7 @@ class Selection:
         uses_hosts: whether any section of the chain goes by host.
         other_methods: methods of content handlers for the same path that do not take this method.
         routes: what the cycle has found out about all requests that it is for.
+        routes_of_bodies: likewise, about those with a body.
         ending: likewise, about their end.
     """
 
@@ -135,6 +136,7 @@ class Selection:
         self.input_filters = self._filter_choice(plan, Filter.INPUT)
         self._options = Choice(nodes, lambda node: bool(node.options.options), _options_of)
         self.routes: dict[Any, Any] = {}
+        self.routes_of_bodies: dict[Any, Any] = {}
         self._patterned = tuple(node for node in nodes if node.pattern is not None)
         self.ending: Any = None
 

@@ -28,13 +28,15 @@ from .dispatch import (
 from .file_response import FileResponse
 from .guards import guards
 from .handlers import Handler
-from .phases import Phase
+from .phases import GUARDS, Phase
 from .plain_response import PlainResponse, text_response
 from .refusals import answered, refused, refused_path
 from .request import Request
 from .responses import set_status
 from .results import DONE, FIRST_STATUS, OK, TEXT, Outcome, Raised, body_response
-from .straight import ALTERED, CHECKED
+from .runs import Settled
+from .signals import heard
+from .straight import CHECKED, IN_DOUBT
 from .stretches import ENTER, STEP_OF, Stretch, route_of
 
 Ended: TypeAlias = Outcome | Success | None
@@ -81,13 +83,20 @@ def behind(req: Request, stretch: Stretch, settled: Any) -> Begun:
     who, answer = settled
     if who is CHECKED:
         return answer, _END
-    if who is ALTERED:
-        req.called_already, req.is_altered = req.phase, True
-        return None, STEP_OF[req.phase]
+    if who is IN_DOUBT:
+        return None, _step_in_doubt(req, None)
     if answer is OK and who.phase is not None and who.phase is not _CONTENT:
-        req.phase = who.phase
-        return refused_path(req), STEP_OF[who.phase] + 1  # it has settled its phase, and altered the request
+        return None, _step_in_doubt(req, (who, answer))
     return _ended_by(req, who, answer), _END
+
+
+def _step_in_doubt(req: Request, settled: Settled) -> int:
+    """Return the step at which it is decided what follows from what the handlers of a phase have done."""
+    phase: Any = req.phase
+    req.called_already = phase, settled
+    if heard or phase not in GUARDS:  # which are in doubt too where nothing was altered
+        req.alter()
+    return STEP_OF[phase]
 
 
 def _ended_by(req: Request, handler: Handler, answer: Any) -> Ended:

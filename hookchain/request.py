@@ -27,6 +27,7 @@ from .writable_request import WritableRequest
 
 if TYPE_CHECKING:
     from .plan import Selection
+    from .runs import Settled
     from .storage import Place
 
 
@@ -158,8 +159,9 @@ class Request(ReadableRequest, WritableRequest):
     is_mapped: bool = False
     guard_passed: bool = False
     is_altered: bool = False
-    called_already: Phase | None = None
+    called_already: tuple[Phase, Settled] | None = None
     mapped_file: tuple[str, Place] | None = None  # by which name a file was looked for, and what was found
+    pending_user: Any = None
     refusal: Any = None
     finished_at: float | None = None
     raw_uri: str | None
@@ -256,7 +258,7 @@ class Request(ReadableRequest, WritableRequest):
             self.__dict__.pop(name, None)
         if self.is_begun:
             self.selection = self.chain.select(self)
-            self.is_altered = True
+            self.alter()
 
     def move_to(self, path: str) -> None:
         """Take the path that a framework has made of it on the way to the route."""
@@ -300,6 +302,10 @@ class Request(ReadableRequest, WritableRequest):
 
     # --- what is found out on the way
 
+    def alter(self) -> None:
+        """Take note that what is to be called is other than what was known, so that it is decided step by step."""
+        self.is_altered, self.is_plain = True, False
+
     @property
     def options(self) -> Mapping[str, Any]:
         """The ``options`` of the sections that apply, merged from the outside in."""
@@ -309,11 +315,6 @@ class Request(ReadableRequest, WritableRequest):
     def duration(self) -> float:
         """Seconds from the start to the last byte; until then, so far."""
         return (time.perf_counter() if self.finished_at is None else self.finished_at) - self.started
-
-    @property
-    def pending_user(self) -> Any:
-        """A step that finds out who the user is, where that is still open; adapters override it."""
-        return None
 
     def take_user_of(self, other: Request) -> None:
         """Keep the user of another record of the same request."""

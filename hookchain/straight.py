@@ -30,6 +30,15 @@ class OnOk(enum.Enum):
     SETTLES = "it is an answer like any other"
 
 
+class Doubt(enum.Enum):
+    """What is not a matter of course behind the handlers of a phase, as the condition by which it is seen."""
+
+    ALTERED = "req.is_altered or heard"
+    RENAMED = "req.method not in PLAIN_METHODS"
+    USER_PENDING = "req.pending_user is not None"
+    USER_UNKNOWN = "req.user is None"
+
+
 class Part(NamedTuple):
     """What is called in one phase.
 
@@ -40,8 +49,10 @@ class Part(NamedTuple):
         check: called with the request behind them, unless one ended the phase; what it returns, unless None, ends the
             call.
         if_touched: whether that is only where the request was touched or somebody listens.
-        may_alter: whether to stop behind the handlers where they altered what is to be called.
-        may_rename: whether to stop there where they gave the request another method, about which more is to be asked.
+        must_end: whether one of the handlers has to end the phase; else the call stops behind them.
+        doubts: where it stops there all the same.
+        doubts_on_ok: where it stops behind a handler whose OK would end the phase.
+        rewinds: whether each handler is to find the request's body at its beginning.
     """
 
     notes: tuple[tuple[str, object], ...] = ()
@@ -49,8 +60,10 @@ class Part(NamedTuple):
     on_ok: OnOk = OnOk.GOES_ON
     check: Callable[[Request], Any] | None = None
     if_touched: bool = False
-    may_alter: bool = False
-    may_rename: bool = False
+    must_end: bool = False
+    doubts: tuple[Doubt, ...] = ()
+    doubts_on_ok: tuple[Doubt, ...] = ()
+    rewinds: bool = False
 
 
 class _Shape(NamedTuple):
@@ -61,8 +74,10 @@ class _Shape(NamedTuple):
     on_ok: OnOk
     has_check: bool
     if_touched: bool
-    may_alter: bool
-    may_rename: bool
+    must_end: bool
+    doubts: tuple[Doubt, ...]
+    doubts_on_ok: tuple[Doubt, ...]
+    rewinds: bool
 
 
 Shapes: TypeAlias = tuple[_Shape, ...]
@@ -72,7 +87,7 @@ class Stop(enum.Enum):
     """What ended a call in place of a handler."""
 
     CHECKED = "the check of a part did; its verdict goes with this"
-    ALTERED = "a handler altered what is to be called from here on, or who is told of it"
+    IN_DOUBT = "what follows from what the handlers of the phase have answered or altered is to be decided"
 
     @property
     def phase(self) -> None:
@@ -80,18 +95,26 @@ class Stop(enum.Enum):
 
 
 CHECKED = Stop.CHECKED
-ALTERED = Stop.ALTERED
+IN_DOUBT = Stop.IN_DOUBT
+
+
+def _rewind(req: Request) -> None:
+    if "body" in req.__dict__:
+        req.body.rewind()
+
 
 _NAMES = {
     "OK": OK,
     "DECLINED": DECLINED,
     "Raised": Raised,
     "CHECKED": CHECKED,
-    "ALTERED": ALTERED,
+    "IN_DOUBT": IN_DOUBT,
     "PLAIN_METHODS": PLAIN_METHODS,
     "heard": heard,  # whoever connects to a signal during a request is told from the next phase on
+    "rewind": _rewind,
 }
 
+_STOP = "return IN_DOUBT, None"
 _WHATEVER_IT_IS = "answer is not None and answer is not DECLINED"
 _KEEPS = {
     OnOk.GOES_ON: "answer is not None and answer is not OK and answer is not DECLINED",
@@ -127,8 +150,10 @@ def _shapes_of(parts: Sequence[Part]) -> Shapes:
             part.on_ok,
             part.check is not None,
             part.if_touched,
-            part.may_alter,
-            part.may_rename,
+            part.must_end,
+            part.doubts,
+            part.doubts_on_ok,
+            part.rewinds,
         )
         for part in parts
     )
@@ -180,28 +205,33 @@ def _part(number: int, shape: _Shape, names: list[str]) -> list[str]:
         for place, is_async in enumerate(shape.awaits)
         for line in _call(f"{number}_{place}", shape, names, is_async=is_async)
     ]
-    if shape.may_alter and shape.awaits:
-        is_renamed = " or req.method not in PLAIN_METHODS" if shape.may_rename else ""
-        calls += [f"if req.is_altered or heard{is_renamed}:", "    return ALTERED, None"]
+    if shape.doubts and not shape.must_end:
+        calls += _where(shape.doubts, _STOP)
     if shape.has_check:
         names.append(f"check{number}")
         check = [f"answer = check{number}(req)", "if answer is not None:", "    return CHECKED, answer"]
         calls += ["if req.is_touched or heard:", *(f"    {line}" for line in check)] if shape.if_touched else check
     if shape.on_ok is OnOk.ENDS_PHASE and shape.awaits:
-        calls = ["while True:", *(f"    {line}" for line in (*calls, "break"))]
+        calls.append(_STOP if shape.must_end else "break")
+        calls = ["while True:", *(f"    {line}" for line in calls)]
     return [f"        {line}" for line in (*lines, *calls)]
 
 
 def _call(place: str, shape: _Shape, names: list[str], *, is_async: bool) -> list[str]:
     names += [f"handler{place}", f"call{place}"]
-    is_as_it_was = " and not req.is_altered" if shape.may_alter else ""
-    is_as_it_was += " and req.method in PLAIN_METHODS" if shape.may_rename else ""
+    ends = f"return handler{place}, answer"
+    is_end = shape.on_ok is OnOk.ENDS_PHASE
+    end = [*_where(shape.doubts_on_ok, ends, "answer is not OK"), "break"] if is_end else [ends]
     return [
+        *(["if req.is_touched:", "    rewind(req)"] if shape.rewinds else []),
         "try:",
         f"    answer = {'await ' if is_async else ''}call{place}(req)",
         "except BaseException as error:",
         f"    return handler{place}, Raised(error)",
         f"if {_KEEPS[shape.on_ok]}:",
-        *([f"    if answer is OK{is_as_it_was}:", "        break"] if shape.on_ok is OnOk.ENDS_PHASE else []),
-        f"    return handler{place}, answer",
+        *(f"    {line}" for line in end),
     ]
+
+
+def _where(doubts: Sequence[Doubt], stop: str, *conditions: str) -> list[str]:
+    return [f"if {' or '.join((*conditions, *(doubt.value for doubt in doubts)))}:", f"    {stop}"]

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .handlers import Handler
-from .phases import Phase, Policy
+from .phases import GUARDS, Phase, Policy
 from .refusals import refused
-from .straight import OnOk, Part, caller_of
+from .straight import Doubt, OnOk, Part, caller_of
 
 if TYPE_CHECKING:
     from .framework import Framework
-    from .plan import Selection
     from .request import Request
 
 Check: TypeAlias = "Callable[[Request], Any]"
@@ -48,7 +47,8 @@ _MAY_RENAME = (Phase.POST_READ_REQUEST, Phase.TRANS, Phase.MAP_TO_STORAGE)
 _MOST_ROUTES = 64
 """How many routes are kept for each set of sections; tests put a chain around one app after the other."""
 
-STEP_OF = {phase: step for step, phase in enumerate(PHASES)}
+_GUARDS_STEP = PHASES.index(Phase.ACCESS)
+STEP_OF = {phase: PHASES.index(phase) for phase in PHASES} | dict.fromkeys(GUARDS, _GUARDS_STEP)
 
 
 def _enter(req: Request) -> None:
@@ -94,17 +94,26 @@ def route_of(req: Request) -> Route:
     Returns:
         Nothing but None where a request is one to be asked about at each step.
     """
-    # Whoever listens for what happens had a trace begun when the request was.
-    if not req.is_plain or req.trace is not None or req.has_body or req.is_altered:
+    if not req.is_plain:
         return STEP_BY_STEP
     place = req.place
     if place is None and req.framework is not None:
         return STEP_BY_STEP  # nobody has said which requests have the same
-    return req.selection.routes.get(place) or _remembered(req, place)
+    routes = req.selection.routes_of_bodies if req.has_body else req.selection.routes
+    return routes.get(place) or _remembered(req, routes, place)
 
 
-def _remembered(req: Request, place: object) -> Route:
-    routes = req.selection.routes
+def followed(route: Route) -> Iterator[Stretch]:
+    """Yield the stretches of a route that a request comes through about which nothing has to be decided."""
+    step = 0
+    while step < len(route):
+        stretch = route[step]
+        if stretch is not None:
+            yield stretch
+        step = step + 1 if stretch is None else stretch.end
+
+
+def _remembered(req: Request, routes: dict[Any, Any], place: object) -> Route:
     if len(routes) >= _MOST_ROUTES:
         routes.clear()
     route = routes[place] = _route(req, list(_parts_of_all(req)))
@@ -114,7 +123,8 @@ def _remembered(req: Request, place: object) -> Route:
 def _inner_app(req: Request) -> Handler | None:
     """Return the app behind the chain where it may be called like a handler."""
     app = req.app
-    return None if app is None or app.is_async or req.place is None else app
+    may_be_too_large = req.has_body and req.chain.max_body is not None
+    return None if app is None or app.is_async or req.place is None or may_be_too_large else app
 
 
 def _parts_of_all(req: Request) -> Iterator[list[Part] | None]:
@@ -122,8 +132,8 @@ def _parts_of_all(req: Request) -> Iterator[list[Part] | None]:
         if phase is None:
             yield list(_entry(req.framework))
             continue
-        is_host_asked = phase is Phase.POST_READ_REQUEST and req.selection.uses_hosts
-        yield _parts(req, phase, refused if is_host_asked else None)
+        is_more_asked = phase is Phase.POST_READ_REQUEST and (req.selection.uses_hosts or req.has_body)
+        yield _parts(req, phase, refused if is_more_asked else None)
 
 
 def _entry(framework: Framework | None) -> Iterator[Part]:
@@ -137,6 +147,9 @@ def _route(req: Request, parts: Sequence[list[Part] | None]) -> Route:
     while step < len(parts):
         route[step] = stretch = _stretch_from(step, req, parts)
         step = step + 1 if stretch is None else stretch.end
+    # The guards may have to decide themselves, and then the rest goes on behind them.
+    behind = _GUARDS_STEP + 1
+    route[behind] = route[behind] or _stretch_from(behind, req, parts)
     return tuple(route)
 
 
@@ -162,14 +175,21 @@ def _kinds(req: Request, parts: Iterable[Part]) -> set[tuple[bool, bool]]:
 
 def _parts(req: Request, phase: Phase, check: Check | None) -> list[Part] | None:
     """Return what is called at a step; None where there is something to decide."""
+    found = _guard_parts(req) if phase is Phase.ACCESS else _phase_parts(req, phase, check)
+    if found is None:
+        return None
+    parts = [part._replace(rewinds=req.has_body) for part in found]
+    return None if len(_kinds(req, parts)) > 1 else parts
+
+
+def _phase_parts(req: Request, phase: Phase, check: Check | None) -> list[Part] | None:
     choice = req.selection.runs[phase]
-    if choice.conditional or (phase is Phase.ACCESS and not _is_open(req.selection)):
+    if choice.conditional:
         return None
     handlers, default = choice.fixed.handlers, _default(req, phase)
     if handlers and default and phase not in _DEFAULT_IS_LAST:
         return None  # whether the default is wanted depends on what the handlers did
-    parts = list(_written_out(phase, handlers, default, check))
-    return None if len(_kinds(req, parts)) > 1 else parts
+    return list(_written_out(phase, handlers, default, check))
 
 
 def _written_out(
@@ -178,15 +198,18 @@ def _written_out(
     if handlers or check is not None:
         on_ok = OnOk.GOES_ON if phase.policy is Policy.RUN_ALL else OnOk.ENDS_PHASE
         note = (("phase", phase),) if handlers else ()
+        doubts = _doubts(phase) if handlers else ()
         if phase is Phase.CONTENT:
             on_ok = OnOk.SETTLES
         elif phase is Phase.TYPE:
             handlers, default = handlers + default, ()
-        yield Part(note, handlers, on_ok, check, may_alter=True, may_rename=phase in _MAY_RENAME)
+        yield Part(note, handlers, on_ok, check, doubts=doubts, doubts_on_ok=doubts)
     if default:
         yield Part((("phase", phase),), default, OnOk.SETTLES if phase is Phase.CONTENT else OnOk.ENDS_PHASE)
-    if phase is Phase.ACCESS:
-        yield Part((("guard_passed", True),))
+
+
+def _doubts(phase: Phase) -> tuple[Doubt, ...]:
+    return (Doubt.ALTERED, Doubt.RENAMED) if phase in _MAY_RENAME else (Doubt.ALTERED,)
 
 
 def _default(req: Request, phase: Phase) -> tuple[Handler, ...]:
@@ -203,9 +226,35 @@ def _default(req: Request, phase: Phase) -> tuple[Handler, ...]:
     return (defaults[phase],) if phase in defaults else ()
 
 
-def _is_open(selection: Selection) -> bool:
-    """Tell whether nobody is asked who the client is, whatever the request."""
-    guard = selection.guard.fixed
-    asked = (selection.runs[Phase.AUTHEN], selection.runs[Phase.AUTHZ])
-    is_shut = guard.guarded or (guard.closed and not guard.public)
-    return not (selection.guard.conditional or is_shut) and all(choice.is_empty for choice in asked)
+def _guard_parts(req: Request) -> list[Part] | None:
+    """Return ACCESS, AUTHEN and AUTHZ, as far as it is a matter of course what follows from what they answer.
+
+    All else, refusals too, is for ``guards`` to decide.
+    """
+    runs = [req.selection.runs[phase] for phase in GUARDS]
+    if req.selection.guard.conditional or any(run.conditional for run in runs):
+        return None
+    guard = req.selection.guard.fixed
+    access, authen, authz = (run.fixed.handlers for run in runs)
+    parts = list(_written_out(Phase.ACCESS, access, (), None))
+    if guard.guarded:
+        if guard.authorization == "all" or (guard.satisfy == "any" and access):
+            return None
+        parts += _user_parts(authen, authz, is_needed=guard.authentication == "required")
+    elif guard.closed and not guard.public:
+        return None
+    return [*parts, Part((("guard_passed", True),))]
+
+
+def _user_parts(authen: tuple[Handler, ...], authz: tuple[Handler, ...], *, is_needed: bool) -> Iterator[Part]:
+    known = (Doubt.ALTERED, Doubt.USER_PENDING, Doubt.USER_UNKNOWN)
+    yield Part(
+        (("phase", Phase.AUTHEN), ("authen_ran", True)),
+        authen,
+        OnOk.ENDS_PHASE,
+        doubts=known if is_needed else known[:-1],
+        doubts_on_ok=known,
+    )
+    yield Part(
+        (("phase", Phase.AUTHZ),), authz, OnOk.ENDS_PHASE, must_end=bool(authz), doubts_on_ok=_doubts(Phase.AUTHZ)
+    )

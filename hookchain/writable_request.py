@@ -26,7 +26,7 @@ class WritableRequest:
 
     phase: Phase | None
     is_touched: bool
-    is_altered: bool
+    alter: Callable[[], None]
 
     @cached_property
     def headers_out(self) -> Headers:
@@ -98,7 +98,7 @@ class WritableRequest:
             )
         check_callable(handler, "add_handler", 1)
         self.added_handlers.setdefault(phase, []).append(Handler(handler, phase))
-        self.is_altered = True
+        self.alter()
 
     def register_cleanup(self, func: Callable[..., object], *args: object) -> None:
         """Call a function when the request is finished, after LOG; last in, first out.
