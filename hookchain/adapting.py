@@ -22,12 +22,12 @@ from .finishing import nothing_is_left
 from .framework import Framework
 from .guards import guard_again
 from .handlers import Handler
+from .header_pairs import said_of_body
 from .loops import running_loop
 from .made import made
 from .paths import decode, encode, is_its_spelling
 from .plain_response import PLAIN_STATUSES
 from .records import current
-from .responses import said_of_body
 from .results import Outcome, Raised
 from .runs import Function, Step
 from .threads import Threads

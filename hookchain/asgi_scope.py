@@ -15,11 +15,11 @@ from werkzeug.sansio.utils import get_content_length
 from werkzeug.wrappers import Response
 
 from .body import RequestBody
+from .header_pairs import headers_of
 from .incoming import Bridge, Incoming, Message, Receive
 from .made import Query, RememberedPaths, made
 from .paths import BadPathError, decode, encode, normalise
 from .request import PLAIN_METHODS, MadeResponse, Request
-from .responses import headers_of
 from .results import FIRST_STATUS
 from .starlette_answers import is_loaded, translate
 from .wires import DENIAL, HttpWire

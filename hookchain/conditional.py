@@ -12,8 +12,9 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.http import parse_etags
 
 from .file_headers import said_of_piece, without_body, without_length
+from .header_pairs import headers_of
 from .ranges import ByteRange, RangeBody, multipart, parse_ranges
-from .responses import headers_of, status_response
+from .responses import status_response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -26,7 +26,7 @@ from .leaving import CLOSE, OnItsWay, complete, give_up, leave
 from .leaving_at_once import leave_as_it_is, leave_at_once, leave_plainly
 from .loops import is_cancellation
 from .phases import Phase
-from .plain_response import PlainResponse, Whole
+from .plain_response import Whole, for_others
 from .process import (
     NOT_BEGUN,
     Begun,
@@ -39,7 +39,7 @@ from .process import (
     status_of_content,
 )
 from .records import current
-from .redirects import follow, settle
+from .redirects import follow, settle, settle_at_once
 from .request import Request
 from .responses import last_resort, set_type, status_response
 from .results import Outcome, Raised
@@ -61,7 +61,7 @@ FINISH = Function(Request.mark_finished, blocking=False)
 WHO = "the request cycle"
 LEFT = "the framework, when its contexts were closed,"
 
-_MADE = (tuple, PlainResponse)
+_OURS = (tuple, Response)
 """What the library sends; all else is the framework's."""
 
 Said: TypeAlias = bytes | Whole | Response | Steps[None]
@@ -141,17 +141,22 @@ def _say_on_loop(req: Request, stretch: Stretch, settled: Any) -> SaidOnLoop:
 def _say(req: Request, stretch: Stretch, settled: Any) -> Said:
     said: Any = None if settled is None else leave_as_it_is(req, *settled)
     if said is None:
-        ended, step = begun = behind(req, stretch, settled)
-        if type(ended) is not Success:
-            return cycle(req, begun)
-        left = leave_at_once(req, ended)
-        if left is None or isinstance(left, OnItsWay):
-            return cycle(req, (left or ended, step))
-        said = left
-    if req.framework is not None and type(said) in _MADE:
+        said = _say_behind(req, behind(req, stretch, settled))
+    if req.framework is not None and isinstance(said, _OURS):
         req.framework.exit(None)
-    answer: Said = said
-    return answer
+    sent: Said = said
+    return sent
+
+
+def _say_behind(req: Request, begun: Begun) -> Said:
+    ended, step = begun
+    if ended is None:
+        return cycle(req, begun)
+    page = ended if isinstance(ended, Success) else settle_at_once(req, ended)
+    left = None if page is None else leave_at_once(req, page)
+    if left is None or isinstance(left, OnItsWay):
+        return cycle(req, (left or page or ended, step))
+    return left
 
 
 def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
@@ -366,6 +371,7 @@ def run_subrequest(req: Request) -> Steps[Response]:
         plain = outcome if isinstance(outcome, Response | int | HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
         page = plain if isinstance(plain, Response) else status_response(record, plain)
         response = yield from complete(record, page, success=False)
-    req.response, req.status = response, response.status_code
+    req.response = response = for_others(response)
+    req.status = response.status_code
     req.register_cleanup(response.close)
     return response

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from werkzeug.datastructures import Headers
 
-from .responses import BadHeaderError, check_headers
+from .header_pairs import BadHeaderError, check
 
 if TYPE_CHECKING:
     import os
@@ -61,7 +61,7 @@ class FileHeaders:
     def can_be_sent(self) -> bool:
         """Whether none of them would break the response apart."""
         try:
-            check_headers(Headers(self.pairs))
+            check(self.pairs)
         except BadHeaderError:
             return False
         return True

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 from werkzeug.wrappers import Response
 
 from .file_headers import Kind, file_headers
+from .header_pairs import headers_of
 from .ranges import read_blocks
-from .responses import headers_of, status_line
+from .responses import status_line
 
 if TYPE_CHECKING:
     import io

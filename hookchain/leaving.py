@@ -17,16 +17,15 @@ from .exceptions import ResultError
 from .file_response import FileResponse
 from .framework import Framework
 from .handlers import Handler
-from .plain_response import UNAUTHORIZED, PlainResponse
+from .header_pairs import BadHeaderError, headers_of, merge, pairs_of, value_in
+from .plain_response import UNAUTHORIZED, PlainResponse, for_others
+from .plan import Guard
 from .request import Request
 from .responses import (
     SAID_OF_THE_BODY,
-    BadHeaderError,
     drop_bad_headers,
     finalise,
-    headers_of,
     last_resort,
-    merge_headers,
     own_copy,
     set_default_type,
     set_type,
@@ -131,6 +130,7 @@ def typed(record: Request, ended: Success | Response) -> Response:
 def _finalise_in(
     framework: Framework, first: Request, record: Request, response: Response
 ) -> Steps[Response | BaseException]:
+    record.response = response = for_others(response)
     answer = yield Function(framework.finalise, blocking=framework.blocking), (record, response)
     if isinstance(answer, Raised):
         yield CLOSE, (response,)
@@ -151,7 +151,7 @@ def give_up(first: Request, record: Request) -> Steps[Response | BaseException]:
     filtered = yield from _filter(first, record, response)
     if isinstance(filtered, BaseException):
         return filtered
-    drop_bad_headers(filtered.headers)
+    drop_bad_headers(filtered)
     finalise(filtered, first)
     _note_outcome(first, record, filtered)
     return filtered
@@ -169,11 +169,11 @@ def _own(record: Request, made: Response, *, success: bool, is_new: bool = False
     """Return a response that nobody else holds, with the headers that go with it."""
     response = made if is_new else own_copy(made)
     if success and "headers_out" in record.__dict__:
-        merge_headers(response, record.headers_out)
+        merge(pairs_of(response), record.headers_out)
     if record.error_status is not None:
         response.status_code = record.error_status
     if "err_headers_out" in record.__dict__:
-        merge_headers(response, record.err_headers_out)
+        merge(pairs_of(response), record.err_headers_out)
     record.response = response
     return response
 
@@ -182,7 +182,7 @@ def _in_place_of(record: Request, response: Response, replaced: Response) -> Ste
     """Send another response, which is closed together with the one it replaces."""
     replaced = own_copy(replaced)
     if "err_headers_out" in record.__dict__:
-        merge_headers(replaced, record.err_headers_out)
+        merge(pairs_of(replaced), record.err_headers_out)
     if replaced.status_code == UNAUTHORIZED:
         yield from _challenge(record, replaced)
     record.response = replaced
@@ -191,19 +191,25 @@ def _in_place_of(record: Request, response: Response, replaced: Response) -> Ste
 
 
 def _challenge(record: Request, response: Response) -> Steps[None]:
-    if "WWW-Authenticate" in response.headers:
-        return
     origin = record.prev if record.error_status is not None and record.prev is not None else record
     guard = yield from choose(origin, origin.selection.guard)
     if not isinstance(guard, Raised):
-        for challenge in guard.challenge:
-            response.headers.add("WWW-Authenticate", challenge)
+        challenge(response, guard)
+
+
+def challenge(response: Response, guard: Guard) -> None:
+    """Tell the client how to say who it is, where the response does not."""
+    pairs = pairs_of(response)
+    if value_in(pairs, "www-authenticate") is None:
+        pairs.extend(("WWW-Authenticate", value) for value in guard.challenge)
 
 
 def _filter(
     first: Request, record: Request, response: Response, way: OnItsWay | None = None
 ) -> Steps[Response | BaseException]:
     filters = yield from _filters(first, record)
+    if filters:
+        record.response = response = for_others(response)
     waiting = list(filters if way is None else way.waiting)
     while waiting:
         handler = waiting.pop(0)

@@ -12,7 +12,8 @@ from werkzeug.wrappers import Response
 from .dispatch import Success
 from .file_response import FileResponse
 from .handlers import Handler
-from .leaving import Before, OnItsWay, typed
+from .header_pairs import BadHeaderError, complete_pairs, pairs_of, said_of_body
+from .leaving import Before, OnItsWay, challenge, typed
 from .phases import Phase
 from .plain_response import (
     PLAIN_STATUSES,
@@ -21,12 +22,14 @@ from .plain_response import (
     Pair,
     PlainResponse,
     Whole,
+    body_of,
+    for_others,
     plain_parts,
     sends_what_it_says,
     status_code,
 )
 from .request import Request
-from .responses import complete_pairs, finalise_plain, header_list, said_of_body
+from .responses import finalise, finalise_plain, header_list
 from .results import FIRST_STATUS, TEXT, Raised
 
 _CONTENT = Phase.CONTENT
@@ -120,34 +123,54 @@ def leave_plainly(first: Request, record: Request, ended: Success | Response) ->
     return _response_of(first, ended.response, None if ended.is_apps else TYPE_PAIR)
 
 
-def leave_at_once(req: Request, ended: Success) -> Whole | PlainResponse | OnItsWay | None:
-    """Make a response ready that says all by itself, or to which filters but add headers; they are called here.
+def leave_at_once(req: Request, ended: Success | Response) -> Whole | Response | OnItsWay | None:
+    """Make a response ready where nobody has to be asked but filters that can be called here.
 
     Returns:
         The response, or what of it is whole; or how far ``leave`` has come with it; or None, where nothing has been
         done.
     """
-    if req.selection.output_filters.is_empty:
-        return leave_plainly(req, req, ended)
-    if not (req.selection.filters_at_once and _is_nobodys_business(req) and _says_all(ended.response)):
-        return None
-    if ended.response.status_code == UNAUTHORIZED:
+    plain = leave_plainly(req, req, ended)
+    if plain is not None:
+        return plain
+    filters = req.selection.output_filters
+    if not _can_leave_here(req, ended):
         return None
     response = typed(req, ended)
-    broken_off = _filter_at_once(req, response, req.selection.output_filters.fixed)
-    if broken_off is not None:
-        return OnItsWay(response, ended.is_apps, *broken_off)
-    return _filtered(req, response) or OnItsWay(response, ended.is_apps)
+    is_apps = isinstance(ended, Success) and ended.is_apps
+    if response.status_code == UNAUTHORIZED:
+        challenge(response, req.selection.guard.fixed)
+    if not filters.is_empty:
+        req.response = response = for_others(response)
+        broken_off = _filter_at_once(req, response, filters.fixed)
+        if broken_off is not None:
+            return OnItsWay(response, is_apps, *broken_off)
+    return _ready(req, response) or OnItsWay(response, is_apps)
 
 
-def _filtered(req: Request, response: Response) -> Whole | PlainResponse | None:
-    line, pairs, body = plain_parts(response)
-    status = status_code(line)
-    said = None if body is None or status not in PLAIN_STATUSES else said_of_body(pairs, len(body))
-    if body is None or said is None or said[0] is None:
-        return _sent(req, PlainResponse.copied(response), None)
-    req.status = status
-    return line, pairs, body
+def _can_leave_here(req: Request, ended: Success | Response) -> bool:
+    made = ended.response if isinstance(ended, Success) else ended
+    return (
+        req.selection.filters_at_once
+        and (req.framework is None or req.framework.has_finalised(req))
+        and not isinstance(made, FileResponse)
+        and not (made.status_code == UNAUTHORIZED and req.selection.guard.conditional)
+    )
+
+
+def _ready(req: Request, response: Response) -> Whole | Response | None:
+    """Put right what the protocol asks for; None where a header must not leave."""
+    pairs, body = pairs_of(response), body_of(response)
+    said = None if body is None else said_of_body(pairs, len(body))
+    is_right = said is not None and said[0] is not None and status_code(response.status) in PLAIN_STATUSES
+    if not is_right or req.method == "HEAD":
+        try:
+            finalise(response, req)
+        except BadHeaderError:
+            return None
+        body = body_of(response)
+    req.response, req.status = response, response.status_code
+    return response if body is None else (response.status, [*pairs], body)
 
 
 def _filter_at_once(

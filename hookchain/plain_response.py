@@ -108,6 +108,17 @@ class PlainResponse(Response):
             plain.direct_passthrough = True
         return plain
 
+    def copy(self) -> PlainResponse:
+        """Return a copy that can be changed."""
+        pairs = [*self.headers] if self.is_seen else [*self.pairs]
+        plain = PlainResponse(self.response, pairs, self._status, self._status_code)
+        if self._on_close:
+            plain._on_close = [*self._on_close]
+        else:
+            plain.whole = whole_of(self.response)
+        plain.direct_passthrough = self.direct_passthrough
+        return plain
+
     def as_whole(self) -> Whole | None:
         """Return what is sent, where nobody has looked at it yet and the body is whole; else None."""
         return None if self.whole is None or self.is_seen else (self._status, self.pairs, self.whole)
@@ -124,6 +135,11 @@ class PlainResponse(Response):
         for name in ("pairs", "whole", "is_new", "is_seen", "is_settled", "is_fit"):
             vars(full).pop(name, None)
         return full
+
+
+def for_others(response: Response) -> Response:
+    """Return a response of which outside code may make another class; those of the library's own are no such."""
+    return response.as_full() if type(response) is PlainResponse else response
 
 
 _codes: dict[str, int] = {_OK: 200}
@@ -146,13 +162,20 @@ def whole_of(body: Any) -> bytes | None:
     return body[0] if type(body) is _LIST and len(body) == 1 and type(body[0]) is bytes else None
 
 
+def body_of(response: Response) -> bytes | None:
+    """Return the body of a response, where it is one piece of bytes behind which nothing has to be closed."""
+    if type(response) is PlainResponse:
+        return response.whole
+    return None if vars(response)["_on_close"] else whole_of(response.response)
+
+
 def plain_parts(response: Response) -> tuple[str, list[tuple[str, str]], bytes | None]:
     """Return status line, headers and body of a response that sends what it says; no body where it is not whole."""
     made = vars(response)
     if type(response) is PlainResponse:
         return made["_status"], [*made["pairs"]], made["whole"]
     headers: Headers = made["headers"]
-    return made["_status"], [*vars(headers)["_list"]], None if made["_on_close"] else whole_of(made["response"])
+    return made["_status"], [*vars(headers)["_list"]], body_of(response)
 
 
 def sent_response(said: bytes | Whole) -> PlainResponse:

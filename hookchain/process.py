@@ -79,7 +79,8 @@ def behind(req: Request, stretch: Stretch, settled: Any) -> Begun:
         settled: what its call returned.
     """
     if settled is None:
-        return None, stretch.end
+        has_nobody_to_ask = stretch.end == _END and req.app is None and req.chain.files is None
+        return _nothing_there(req) if has_nobody_to_ask else None, stretch.end
     who, answer = settled
     if who is CHECKED:
         return answer, _END

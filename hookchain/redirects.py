@@ -15,9 +15,11 @@ from .declarations import ErrorDocument
 from .dispatch import Steps, Success, call_segments, choose, must_be_raised, outcome_of_exception
 from .error_log import log_error, log_refusal
 from .handlers import Handler
+from .header_pairs import names_in, pairs_of
 from .leaving import CLOSE
 from .paths import BadPathError, split_url
 from .phases import Phase
+from .plain_response import for_others
 from .process import content_outcome, process
 from .records import follow_up
 from .request import Request
@@ -55,6 +57,23 @@ def settle(record: Request, outcome: Outcome | Success) -> Steps[Ending]:
     if isinstance(outcome, BaseException) and must_be_raised(record, outcome):
         return record, outcome
     return (yield from _error(record, outcome))
+
+
+def settle_at_once(req: Request, outcome: Outcome) -> Success | Response | None:
+    """Answer a status with its plain page, like ``settle``; None where somebody else may have to be asked for one."""
+    if isinstance(outcome, Response):
+        return outcome
+    if req.framework is not None or not isinstance(outcome, int | HTTPException) or req.selection.documents.conditional:
+        return None
+    status = outcome if isinstance(outcome, int) else outcome.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    if any(status in document.statuses for document in req.selection.documents.fixed):
+        return None
+    return _plain_page(req, outcome, status)
+
+
+def _plain_page(record: Request, answered: int | HTTPException, status: int) -> Success | Response:
+    plain = status_response(record, answered)
+    return Success(plain) if status in _NO_ERRORS else plain
 
 
 def follow(record: Request, outcome: Outcome | Success) -> Steps[tuple[Request, Outcome | Success]]:
@@ -95,12 +114,12 @@ def _next_record(record: Request, path: str, query: str, *, error_status: int | 
 def _error(record: Request, outcome: Outcome) -> Steps[Ending]:
     answered = outcome if isinstance(outcome, int | HTTPException) else 500
     status = answered if isinstance(answered, int) else answered.code or 500
-    plain = status_response(record, answered)
-    if status in _NO_ERRORS:
-        return record, Success(plain)
+    page = _plain_page(record, answered, status)
+    if isinstance(page, Success):
+        return record, page
     document = yield from _document_for(record, status)
     if document is None:
-        return record, (yield from _page(record, outcome, plain))
+        return record, (yield from _page(record, outcome, page))
     if isinstance(outcome, BaseException) and must_be_raised(record, outcome):
         return record, outcome
     record.status = status
@@ -108,10 +127,10 @@ def _error(record: Request, outcome: Outcome) -> Steps[Ending]:
     if isinstance(ended, BaseException):
         return last, ended
     if ended is None:
-        return record, plain
-    page = own_copy(ended.response)
-    page.status_code = plain.status_code
-    return last, Success(_with_headers_of(plain, page))
+        return record, page
+    own = own_copy(ended.response)
+    own.status_code = page.status_code
+    return last, Success(_with_headers_of(page, own))
 
 
 def _page(record: Request, outcome: Outcome, plain: Response) -> Steps[Response | BaseException]:
@@ -120,6 +139,7 @@ def _page(record: Request, outcome: Outcome, plain: Response) -> Steps[Response 
     if framework is None or plain.status_code < 400:  # noqa: PLR2004
         return plain
     error = outcome if isinstance(outcome, Exception) else exception_of(plain.status_code)
+    plain = for_others(plain)
     answer = yield Function(framework.error_page), (record, error, plain)
     if isinstance(answer, Response):
         return _with_headers_of(plain, answer)
@@ -190,8 +210,7 @@ def _with_headers_of(plain: Response, made: Response) -> Response:
     response = own_copy(made)
     if response.status_code != plain.status_code:
         return response
-    said = {name.lower() for name, _ in made.headers}
-    for name, value in plain.headers:
-        if name.lower() not in said and name.lower() not in {"content-type", "content-length"}:
-            response.headers.add(name, value)
+    pairs = pairs_of(response)
+    said = names_in(pairs) | {"content-type", "content-length"}
+    pairs.extend(pair for pair in pairs_of(plain) if pair[0].lower() not in said)
     return response
