@@ -61,9 +61,6 @@ FINISH = Function(Request.mark_finished, blocking=False)
 WHO = "the request cycle"
 LEFT = "the framework, when its contexts were closed,"
 
-_OURS = (tuple, Response)
-"""What the library sends; all else is the framework's."""
-
 Said: TypeAlias = bytes | Whole | Response | Steps[None]
 """What a request was answered with at once, what is whole without a response around it; or the rest of its cycle."""
 
@@ -142,10 +139,15 @@ def _say(req: Request, stretch: Stretch, settled: Any) -> Said:
     said: Any = None if settled is None else leave_as_it_is(req, *settled)
     if said is None:
         said = _say_behind(req, behind(req, stretch, settled))
-    if req.framework is not None and isinstance(said, _OURS):
+    if req.framework is not None and _is_ours(said):
         req.framework.exit(None)
     sent: Said = said
     return sent
+
+
+def _is_ours(said: object) -> bool:
+    """Tell whether this is what the library sends; all else is the framework's, or yet to be driven."""
+    return isinstance(said, tuple | Response)
 
 
 def _say_behind(req: Request, begun: Begun) -> Said:
