@@ -10,7 +10,7 @@ from typing import Any
 from . import clients, served
 from .timing import loop
 
-APPS = {"wsgi": "hookchain", "flask": "flask", "asgi": "hookchain", "starlette": "starlette"}
+APPS = {"wsgi": "hookchain", "flask": "flask", "django": "django", "asgi": "hookchain", "starlette": "starlette"}
 """The apps of `served`, and what has to be installed for them."""
 
 _ASYNC = frozenset({"asgi", "starlette"})

@@ -193,6 +193,7 @@ ROWS: tuple[Row, ...] = (
     Row("memory, growth over many requests", ("memory/growth",), _value, 64, unit="KiB"),
     Row("objects left to the collector, WSGI", ("garbage/wsgi",), _value, 0),
     Row("objects left to the collector, Flask", ("garbage/flask",), _value, 0),
+    Row("objects left to the collector, Django", ("garbage/django",), _value, 0),
     Row("objects left to the collector, ASGI", ("garbage/asgi",), _value, 0),
     Row("objects left to the collector, Starlette", ("garbage/starlette",), _value, 0),
     *_served("gunicorn sync, WSGI", "sync/wsgi"),

@@ -119,6 +119,22 @@ def flask_hookchain() -> Any:
     return app
 
 
+def django_bare() -> Any:
+    """Make a Django project that says hello."""
+    from .cases.in_django import project
+
+    return project([])
+
+
+def django_hookchain() -> Any:
+    """Make the same with the hooks in a chain."""
+    from django_hookchain import HookChainMiddleware
+
+    from .cases.in_django import project
+
+    return project([HookChainMiddleware], HOOKCHAIN={"CHAIN": chain(filters=True)})
+
+
 def files_hookchain() -> Any:
     """Make a chain that sends files."""
     return files.hookchain()

@@ -48,7 +48,8 @@ _module.urlpatterns = [path("", _view)]
 sys.modules[_NAME] = _module
 
 
-def _handler(middleware: list[Any], **more: Any) -> Callable[[], Any]:
+def project(middleware: list[Any], **more: Any) -> Any:
+    """Make Django's WSGI application of a project that says hello."""
     if not settings.configured:
         settings.configure(ROOT_URLCONF=_NAME, ALLOWED_HOSTS=["*"], SECRET_KEY="benchmarks", LOGGING_CONFIG=None)  # noqa: S106
         django.setup(set_prefix=False)
@@ -57,18 +58,18 @@ def _handler(middleware: list[Any], **more: Any) -> Callable[[], Any]:
     given = {"MIDDLEWARE": [f"{_NAME}.{name}" for name in names], **more}
     for name, value in given.items():
         setattr(settings, name, value)
-    return wsgi(WSGIHandler())
+    return WSGIHandler()
 
 
 def _native(count: int, source: str) -> Callable[[], Any]:
-    return _handler(functions(count, source, MiddlewareMixin=MiddlewareMixin))
+    return wsgi(project(functions(count, source, MiddlewareMixin=MiddlewareMixin)))
 
 
 def _hookchain(count: int) -> Callable[[], Any]:
     chain = HookChain(access_log=False)
     for hook in functions(count, HOOK, OK=None):
         chain.register(Phase.FIXUP, hook)
-    return _handler([HookChainMiddleware], HOOKCHAIN={"CHAIN": chain})
+    return wsgi(project([HookChainMiddleware], HOOKCHAIN={"CHAIN": chain}))
 
 
 def cases() -> Iterator[Case]:

@@ -50,6 +50,10 @@ _Body: TypeAlias = Delivery | ServedBody | Generator[bytes, None, None]
 
 _FIRST_ERROR = 400
 
+_TEST_CLIENT = "_dont_enforce_csrf_checks"
+"""What requests of Django's test clients have; tests may look at such a request, and so at its record, when it is over.
+"""
+
 # Python 3.12's own functions do not know what Django marks under 3.11.
 _asgiref: Any = sync
 
@@ -200,12 +204,17 @@ def _sent(req: Record, response: Response, body: Delivery | ServedBody) -> HttpR
 def _closing(req: Record, sent: Any, body: _Body, held: _Body | HeldBody) -> HttpResponseBase:
     """Finish the request when Django closes its response, or the request itself."""
     sent.__dict__["_resource_closers"].append(held.close)
-    close = req.native.close
+    native = req.native
+    close = native.close
 
     def close_all() -> None:
         close()
         body.close()
+        # What holds itself would have to wait for the garbage collector.
+        native.__dict__.pop("close", None)
+        if _TEST_CLIENT not in native.__dict__:
+            native.META.pop(KEY, None)
 
     # A middleware before the chain may send another response in place of this one.
-    req.native.close = close_all
+    native.close = close_all
     return cast("HttpResponseBase", sent)

@@ -99,7 +99,12 @@ def test_what_is_more_than_a_body_and_headers_goes_the_long_way_out(case, error_
     assert is_kept(sent)
 
 
-def test_a_request_that_is_over_waits_for_no_garbage_collector():
+@pytest.mark.parametrize("logs", [False, True])
+def test_a_request_that_is_over_waits_for_no_garbage_collector(logs):
+    hooks = quiet()
+    if logs:
+        hooks.log(lambda req: None)
+
     def left(app, environ, begun):
         gc.collect()
         gc.freeze()  # what was there before is none of it
@@ -113,7 +118,7 @@ def test_a_request_that_is_over_waits_for_no_garbage_collector():
             gc.enable()
             gc.unfreeze()
 
-    with project(quiet()) as begun:
+    with project(hooks) as begun:
         app, environ = WSGIHandler(), dict(make_request("/").environ)
         # What else happens in the process may leave something once, and not each time.
         assert min(left(app, environ, begun) for _ in range(3)) == 0
