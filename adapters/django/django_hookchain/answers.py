@@ -117,7 +117,7 @@ def passes(req: Any, answer: Any) -> bool:
         return False
     if answer.cookies and not _are_plain(answer.cookies):
         return False
-    length = len(answer.content)
+    length = len(b"".join(answer._container))
     store = answer.headers._store
     said = said_of_body(store.values(), length)
     if said is None:

@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 
-def _is_target(meta: Any, path: str, query: str) -> bool:
-    """Tell whether a path and a query are what the server, where it says so, was asked for."""
-    if "REQUEST_URI" not in meta and "RAW_URI" not in meta:
-        return True
-    target = f"{path}?{query}" if query else path
-    return bool(meta.get("RAW_URI", target) == target == meta.get("REQUEST_URI", target) and is_its_spelling(path))
-
-
 def _wait(coroutine: Coroutine[Any, Any, bytes]) -> bytes:
     return thread_loop.run(coroutine, copy_context())
 
@@ -72,8 +64,14 @@ class WSGIRecord(Record, EnvironRequest):
         native: Any = self.native
         if self.is_touched or self.is_query_known or self.has_body or self.authen_ran:
             return super().shown()
-        meta, query = native.META, native.META.get("QUERY_STRING", "")
-        if native.path_info == self.canonical_path and query.isascii() and _is_target(meta, native.path, query):
+        meta, path, query = native.META, native.path, native.META.get("QUERY_STRING", "")
+        target = f"{path}?{query}" if query else path
+        if (
+            native.path_info == self.canonical_path
+            and meta.get("RAW_URI", target) == target == meta.get("REQUEST_URI", target)
+            and is_its_spelling(path)
+            and query.isascii()
+        ):
             meta[KEY] = self
             return cast("HttpRequest", native)
         return super().shown()
