@@ -124,6 +124,13 @@ def test_a_request_that_is_over_waits_for_no_garbage_collector(logs):
         assert min(left(app, environ, begun) for _ in range(3)) == 0
 
 
+def test_a_request_that_is_not_answered_yet_has_no_response():
+    hooks, seen = quiet(), []
+    hooks.fixup(lambda req: seen.append(req.response))
+    behind(hooks, lambda _: HttpResponse(b"hello"))(RequestFactory().get("/"))
+    assert seen == [None]
+
+
 def test_a_view_may_forget_the_record():
     chain = behind(quiet(), lambda request: request.META.clear() or HttpResponse(b"hello"))
     assert chain(RequestFactory().get("/")).content == b"hello"
