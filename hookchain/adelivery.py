@@ -10,10 +10,11 @@ from typing import Any, cast
 
 from werkzeug.wrappers import Response
 
-from .cycle import FINISH, SEND
+from .cycle import FINISH
 from .dispatch import Steps
-from .drivers import Finished, Pending, advance, aproceed, call_here, deliver, thread_loop
+from .drivers import Finished, advance, aproceed, call_here, deliver, thread_loop
 from .ending import close, finish, in_background, wind_up
+from .going_on import SEND, Pending
 from .loops import running_loop
 from .outlast import outlast
 from .request import Request

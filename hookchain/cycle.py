@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Coroutine
 from http import HTTPStatus
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
@@ -22,20 +22,24 @@ from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
 from .finishing import DRIVEN, blocks_at_end, ending_of, finish, last_record
 from .framework import Framework
+from .going_on import OVER, SEND, go_on
 from .leaving import CLOSE, OnItsWay, complete, give_up, leave
 from .leaving_at_once import leave_as_it_is, leave_at_once, leave_plainly
 from .loops import is_cancellation
 from .phases import Phase
-from .plain_response import Whole, for_others
+from .plain_response import Whole, for_others, sent_response
 from .process import (
+    END,
     NOT_BEGUN,
     Begun,
     Ended,
+    PartWay,
     behind,
     content,
     is_for_the_app,
     look_up,
     process,
+    resumed,
     status_of_content,
 )
 from .records import current
@@ -46,14 +50,6 @@ from .results import Outcome, Raised
 from .runs import Function
 from .signals import heard
 from .stretches import Stretch, route_of
-
-
-def _send(response: Response) -> None:
-    """Stand for the server: the driver hands the response over, and goes on when the last byte is gone."""
-
-
-SEND = Function(_send)
-"""The step at which a driver gives the response to its caller."""
 
 FINISH = Function(Request.mark_finished, blocking=False)
 """The step behind which only finishers come, so that a caller may shield them."""
@@ -91,7 +87,9 @@ def answer_at_once(req: Request) -> Any:
         or the steps of the rest of the cycle, for a driver.
     """
     answer = say_at_once(req)
-    return req.response if isinstance(answer, bytes | tuple) else answer
+    if isinstance(answer, bytes | tuple):
+        req.response = answer = sent_response(answer)
+    return answer
 
 
 def say_at_once(req: Request) -> Said:
@@ -99,9 +97,9 @@ def say_at_once(req: Request) -> Said:
     current.set(req)
     try:
         stretch = route_of(req)[0]
-        if stretch is None or stretch.is_async:
+        if not req.is_plain or (stretch is not None and stretch.is_async):
             return cycle(req)
-        return _say(req, stretch, stretch.call(req))
+        return _say(req, stretch, None if stretch is None else stretch.call(req))
     except BaseException as error:
         return cycle(req, raised=error)
 
@@ -131,14 +129,16 @@ def _say_on_loop(req: Request, stretch: Stretch, settled: Any) -> SaidOnLoop:
     if settled is None and is_for_the_app(req, stretch):
         req.phase = _CONTENT
         return _ASKS_APP
-    said = _say(req, stretch, settled)
-    return cast("Response", req.response) if type(said) is tuple else said
+    said = _say(req, stretch, settled, on_loop=True)
+    if type(said) is tuple:
+        req.response = said = sent_response(said)
+    return said
 
 
-def _say(req: Request, stretch: Stretch, settled: Any) -> Said:
+def _say(req: Request, stretch: Stretch | None, settled: Any, *, on_loop: bool = False) -> Said:
     said: Any = None if settled is None else leave_as_it_is(req, *settled)
     if said is None:
-        said = _say_behind(req, behind(req, stretch, settled))
+        said = _say_behind(req, NOT_BEGUN if stretch is None else behind(req, stretch, settled), on_loop=on_loop)
     if req.framework is not None and _is_ours(said):
         req.framework.exit(None)
     sent: Said = said
@@ -150,14 +150,18 @@ def _is_ours(said: object) -> bool:
     return isinstance(said, tuple | Response)
 
 
-def _say_behind(req: Request, begun: Begun) -> Said:
-    ended, step = begun
+def _say_behind(req: Request, begun: Begun, *, on_loop: bool) -> Said:
+    ended, _ = begun
     if ended is None:
-        return cycle(req, begun)
+        phases = process(req, begun)
+        step, args = pending = go_on(phases, None, on_loop=on_loop)
+        if step is not OVER:
+            return cycle(req, PartWay(phases, pending))
+        ended = args[0]
     page = ended if isinstance(ended, Success) else settle_at_once(req, ended)
     left = None if page is None else leave_at_once(req, page)
     if left is None or isinstance(left, OnItsWay):
-        return cycle(req, (left or page or ended, step))
+        return cycle(req, (left or page or ended, END))
     return left
 
 
@@ -204,7 +208,7 @@ def _is_watched(req: Request) -> bool:
     return req.is_altered or req.trace is not None or bool(heard)
 
 
-def cycle(req: Request, begun: Begun = NOT_BEGUN, *, raised: BaseException | None = None) -> Steps[None]:
+def cycle(req: Request, begun: Begun | PartWay = NOT_BEGUN, *, raised: BaseException | None = None) -> Steps[None]:
     """Process a request from POST_READ_REQUEST to CLEANUP.
 
     Args:
@@ -240,7 +244,7 @@ def _end(req: Request, failed: BaseException | None, finishing: Steps[BaseExcept
         raise serious
 
 
-def _respond(req: Request, begun: Begun, raised: BaseException | None) -> Steps[Response | BaseException]:
+def _respond(req: Request, begun: Begun | PartWay, raised: BaseException | None) -> Steps[Response | BaseException]:
     """Return the response, or what has to be raised when everything is finished."""
     if raised is None:
         record, response = yield from _made(req, begun)
@@ -256,13 +260,14 @@ def _respond(req: Request, begun: Begun, raised: BaseException | None) -> Steps[
     return response
 
 
-def _made(req: Request, begun: Begun) -> Steps[tuple[Request, Response | BaseException]]:
+def _made(req: Request, begun: Begun | PartWay) -> Steps[tuple[Request, Response | BaseException]]:
     """Go through the phases and the way out."""
     try:
         if signals.request_started.receivers and begun is NOT_BEGUN:
             yield from told(signals.request_started, req)
         record: Request = req
-        outcome: Outcome | Success = yield from process(req, begun)
+        phases = resumed(begun) if isinstance(begun, PartWay) else process(req, begun)
+        outcome: Outcome | Success = yield from phases
         if not isinstance(outcome, Success):
             record, outcome = yield from settle(req, outcome)
         if isinstance(outcome, BaseException):

@@ -17,7 +17,6 @@ from .several import one_or_several
 
 Reference: TypeAlias = str | HandlerFunction
 References: TypeAlias = Reference | Collection[Reference]
-Setting: TypeAlias = Any
 
 
 class Filter(enum.Enum):

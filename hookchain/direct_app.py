@@ -72,8 +72,10 @@ class DirectApp:
         return await self._received_from()()
 
     def _received_from(self) -> Replay:
-        self._replay = replay = self._replay or Replay(self._req.incoming, self._req)
-        return replay
+        if self._replay is None:
+            self._replay = Replay(self._req.incoming, self._req)
+            self._req.incoming.is_open = self._is_open
+        return self._replay
 
     async def send(self, message: Message) -> None:
         """Take what the app sends.
@@ -139,7 +141,5 @@ class DirectApp:
         return exchange
 
     def _taken_over(self) -> InlineApp:
-        replay = self._received_from()
-        self._req.incoming.is_open = self._is_open
-        self._call = self._exchange().taken_over(replay)
+        self._call = self._exchange().taken_over(self._received_from())
         return self._call

@@ -1,4 +1,4 @@
-"""drive() and aproceed(): the only two places where handlers, filters and finishers are called.
+"""drive() and aproceed(): they call what the cycle wants to be called, off an event loop and on one.
 
 Source: the idea of a generator that decides and drivers that call is h11's and httpx's (``auth_flow``).
 """
@@ -14,21 +14,20 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .carrying import call_as_is, carry
-from .cycle import SEND
 from .dispatch import Steps
 from .exceptions import AsyncHandlerError
+from .going_on import OVER, SEND, Pending, go_on
 from .handlers import Handler, SecondHalf, origin_of
 from .records import current
 from .request import Request
 from .results import Raised
-from .runs import Function, Segment, Step
+from .runs import Segment, Step
 from .stretches import Stretch
 
 if TYPE_CHECKING:
     from .threads import Threads
 
 T = TypeVar("T")
-Pending = tuple[Step, tuple[Any, ...]]
 
 
 class Finished(Exception):  # noqa: N818 - a way to end, not an error
@@ -77,33 +76,6 @@ def drive_on(steps: Steps[Any], answer: Any, caller: Here) -> Pending:
     while step.is_async:
         step, args = caller.run(go_on, steps, caller.call_async(step, args))
     return step, args
-
-
-def go_on(steps: Steps[Any], answer: Any) -> Pending:
-    """Give the steps an answer, and call them as long as they are sync.
-
-    Returns:
-        The first that is async, or the one at which a response is to be sent; OVER with what they returned.
-    """
-    send = steps.send
-    try:
-        step, args = send(answer)
-        while step is not SEND and not step.is_async:
-            try:
-                answer = step.call(*args)
-            except BaseException as error:
-                answer = Raised(error)
-            step, args = send(answer)
-    except StopIteration as stop:
-        return OVER, (stop.value,)
-    return step, args
-
-
-def _over(value: Any) -> None:
-    """Stand for the end of the steps."""
-
-
-OVER = Function(_over)
 
 
 def call_here(step: Step, args: tuple[Any, ...]) -> Any:

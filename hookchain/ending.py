@@ -11,9 +11,10 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from .dispatch import Steps
-from .drivers import Finished, Pending, aproceed
+from .drivers import Finished, aproceed
 from .early_task import begin
 from .error_log import log_refusal
+from .going_on import Pending
 from .outlast import outlast
 from .request import Request
 from .results import Raised

@@ -13,10 +13,11 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
 from .asgi_scope import ScopeRequest, app_scope
-from .cycle import FINISH, SEND, cycle, end_on_loop
+from .cycle import FINISH, cycle, end_on_loop
 from .dispatch import Steps
-from .drivers import Finished, Pending, advance, aproceed, call_what_does_not_wait, deliver
+from .drivers import Finished, advance, aproceed, call_what_does_not_wait, deliver
 from .ending import begin_to_end, close, finish, is_closed_already, until_over
+from .going_on import SEND, Pending
 from .incoming import Bridge, Incoming, Replay
 from .inline_app import ASGIApp, InlineApp
 from .outgoing import Outgoing, Send

@@ -151,7 +151,8 @@ def _look_at(pairs: Pairs) -> SaidOfBody:
     if location is not None and iri_to_uri(location) != location:
         return _MORE
     said = once.get("content-length"), "content-type" in once
-    if sum(len(value) for _, value in pairs) <= _LONGEST_KNOWN:
+    # Cookies are secrets, and mostly other ones each time.
+    if "set-cookie" not in names_in(pairs) and sum(len(name) + len(value) for name, value in pairs) <= _LONGEST_KNOWN:
         if len(_known) >= _MOST_KNOWN:
             _known.clear()
         _known[pairs] = said

@@ -9,8 +9,8 @@ from typing import Any, NoReturn, Protocol, TypeAlias
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
-from .cycle import SEND
-from .drivers import Finished, Pending
+from .drivers import Finished
+from .going_on import SEND, Pending
 from .incoming import Incoming, Message, Receive, Replay
 from .outgoing import Outgoing
 from .responses import NoBody

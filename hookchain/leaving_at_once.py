@@ -1,4 +1,4 @@
-"""The short way out: answers about which nobody is to be asked, and filters that only add headers.
+"""The short way out: answers about which nobody has to be asked who can't be called here and now.
 
 What is found here to be more than that goes the way of ``leaving``, with nothing done to it.
 """
@@ -195,11 +195,15 @@ def _says_all(answer: object) -> bool:
     kind = type(answer)
     says = _says.get(kind)
     if says is None:
-        says = _says[kind] = issubclass(kind, Response) and sends_what_it_says(kind)
+        if len(_says) >= _MOST_KINDS:
+            _says.clear()
+        says = issubclass(kind, Response) and sends_what_it_says(kind) and not issubclass(kind, FileResponse)
+        _says[kind] = says
     return says
 
 
-_says: dict[type[Any], bool] = {FileResponse: False}
+_says: dict[type[Any], bool] = {}
+_MOST_KINDS = 512
 
 
 def _is_nobodys_business(first: Request) -> bool:

@@ -111,7 +111,9 @@ class PlainResponse(Response):
     def copy(self) -> PlainResponse:
         """Return a copy that can be changed."""
         pairs = [*self.headers] if self.is_seen else [*self.pairs]
-        plain = PlainResponse(self.response, pairs, self._status, self._status_code)
+        body: Any = self.response
+        body = [*body] if type(body) is _LIST else body
+        plain = PlainResponse(body, pairs, self._status, self._status_code)
         if self._on_close:
             plain._on_close = [*self._on_close]
         else:

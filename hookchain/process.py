@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.response import Response as SansIOResponse
@@ -26,6 +26,7 @@ from .dispatch import (
     whose,
 )
 from .file_response import FileResponse
+from .going_on import Pending
 from .guards import guards
 from .handlers import Handler
 from .phases import GUARDS, Phase
@@ -54,14 +55,34 @@ Begun: TypeAlias = tuple[Ended, int]
 NOT_BEGUN: Begun = (None, 0)
 
 
+class PartWay(NamedTuple):
+    """Phases that have been begun, and stand at a step that is yet to be called."""
+
+    steps: Steps[Outcome | Success]
+    pending: Pending
+
+
+def resumed(part_way: PartWay) -> Steps[Outcome | Success]:
+    """Go on with phases from the step on at which they stand."""
+    steps, pending = part_way
+    while True:
+        answer = yield pending
+        try:
+            pending = steps.send(answer)
+        except StopIteration as stop:
+            outcome: Outcome | Success = stop.value
+            return outcome
+
+
 def process(req: Request, begun: Begun = NOT_BEGUN) -> Steps[Outcome | Success]:
     """Run all phases that make a response: in stretches as far as nothing has to be decided, else phase by phase."""
-    route = route_of(req)
     ended, step = begun
-    while ended is None and step < _END:
-        stretch = None if req.is_altered else route[step]
+    while ended is None and step < END:
+        # What is in doubt behind the handlers of a phase is decided at its step, whatever stretch begins there.
+        stretch = None if req.called_already is not None else route_of(req)[step]
         if stretch is None:
             ended, step = (yield from _ALL[step](req)), step + 1
+            req.straighten()
         else:
             settled = stretch.call(req) if stretch.is_pure else (yield stretch, (req,))
             ended, step = behind(req, stretch, settled if settled is None else whose(stretch, settled))
@@ -79,16 +100,16 @@ def behind(req: Request, stretch: Stretch, settled: Any) -> Begun:
         settled: what its call returned.
     """
     if settled is None:
-        has_nobody_to_ask = stretch.end == _END and req.app is None and req.chain.files is None
+        has_nobody_to_ask = stretch.end == END and req.app is None and req.chain.files is None
         return _nothing_there(req) if has_nobody_to_ask else None, stretch.end
     who, answer = settled
     if who is CHECKED:
-        return answer, _END
+        return answer, END
     if who is IN_DOUBT:
         return None, _step_in_doubt(req, None)
     if answer is OK and who.phase is not None and who.phase is not _CONTENT:
         return None, _step_in_doubt(req, (who, answer))
-    return _ended_by(req, who, answer), _END
+    return _ended_by(req, who, answer), END
 
 
 def _step_in_doubt(req: Request, settled: Settled) -> int:
@@ -298,7 +319,7 @@ def is_for_the_app(req: Request, stretch: Stretch) -> bool:
 
     What else is to be asked in front of an app (``_ask_app``) is not to be asked of requests that have stretches.
     """
-    return stretch.end == _END and req.app is not None and req.chain.files is None
+    return stretch.end == END and req.app is not None and req.chain.files is None
 
 
 def app_outcome(req: Request, app: Handler, answer: object) -> Outcome | Success:
@@ -349,7 +370,7 @@ _ALL: tuple[Callable[[Request], Steps[Ended | Success]], ...] = (
 )
 """The steps of the cycle; ``stretches.PHASES`` says which phase each of them is."""
 
-_END = len(_ALL)
+END = len(_ALL)
 
-APP_IS_NEXT: Begun = (None, _END)
+APP_IS_NEXT: Begun = (None, END)
 """How far a request has come that no handler answered, and that goes to the app where there is no file either."""

@@ -23,6 +23,7 @@ from .phases import Phase
 from .plain_response import Whole, sent_response
 from .readable_request import ReadableRequest
 from .results import Outcome
+from .signals import heard
 from .writable_request import WritableRequest
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ class Request(ReadableRequest, WritableRequest):
     is_mapped: bool = False
     guard_passed: bool = False
     is_altered: bool = False
+    was_plain: bool = False
     called_already: tuple[Phase, Settled] | None = None
     mapped_file: tuple[str, Place] | None = None  # by which name a file was looked for, and what was found
     pending_user: Any = None
@@ -304,7 +306,15 @@ class Request(ReadableRequest, WritableRequest):
 
     def alter(self) -> None:
         """Take note that what is to be called is other than what was known, so that it is decided step by step."""
+        if not self.is_altered:
+            self.was_plain = self.is_plain
         self.is_altered, self.is_plain = True, False
+
+    def straighten(self) -> None:
+        """Let a request go on as if it had been asked as it is now, where no more was altered than method and path."""
+        may_be_plain = self.was_plain if self.is_altered else self.is_plain
+        if may_be_plain and not heard and "added_handlers" not in self.__dict__:
+            self.is_altered, self.is_plain = False, self.method in PLAIN_METHODS and self._has_plain_path
 
     @property
     def options(self) -> Mapping[str, Any]:

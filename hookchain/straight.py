@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import enum
 import linecache
+import zlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from .handlers import name_of
 from .request import PLAIN_METHODS
 from .results import DECLINED, OK, Raised
 from .signals import heard
@@ -167,6 +169,7 @@ def listing(parts: Sequence[Part]) -> str:
         for line in (
             *(f"# {name}{number}: {value}" for name, value in part.notes),
             *(f"# handler{number}_{place}: {one.name} ({one.origin})" for place, one in enumerate(part.handlers)),
+            *(f"# check{number}: {name_of(check)}" for check in (part.check,) if check is not None),
         )
     ]
     _, *function, _ = source(_shapes_of(parts)).splitlines()
@@ -177,7 +180,7 @@ def listing(parts: Sequence[Part]) -> str:
 def _factory(shapes: Shapes) -> Callable[..., Any]:
     """Return a function that is given phases, handlers and checks in order, and makes the caller."""
     text = source(shapes)
-    name = f"<hookchain calls {hash(shapes):x}>"
+    name = f"<hookchain calls {zlib.crc32(text.encode()):08x}>"
     space: dict[str, Any] = dict(_NAMES)
     exec(compile(text, name, "exec"), space)
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)

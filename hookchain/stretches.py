@@ -1,8 +1,9 @@
 """Stretches: neighbouring phases between which nothing has to be decided are called as one.
 
 Which phases these are is known when it is known which sections apply: a phase without handlers, without a default and
-without conditions needs nothing at all. The cycle goes phase by phase where more is to be done: where the request is
-guarded, where a condition has to be asked, where somebody watches or where the body is to be rewound.
+without conditions needs nothing at all, and of guards it is a matter of course what follows when they let a request
+pass. The cycle takes a step by itself where more is to be done: where a guard does not, where a condition has to be
+asked, where a handler alters what is to be called, or where somebody watches.
 """
 
 from __future__ import annotations
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from .request import Request
 
 Check: TypeAlias = "Callable[[Request], Any]"
-Route: TypeAlias = "tuple[Stretch | None, ...]"
-"""For each step of the cycle the stretch that begins there; None where the step is taken by itself."""
 
 PHASES: tuple[Phase | None, ...] = (
     Phase.POST_READ_REQUEST,
@@ -35,8 +34,6 @@ PHASES: tuple[Phase | None, ...] = (
     Phase.CONTENT,
 )
 """The phase of each step of the cycle; ACCESS stands for all three that guard."""
-
-STEP_BY_STEP: Route = (None,) * len(PHASES)
 
 _DEFAULT_IS_LAST = (Phase.TYPE, Phase.CONTENT)
 """The phases in which the default is what is called behind the handlers, and no more."""
@@ -85,6 +82,47 @@ class Stretch:
         self.call = caller_of(parts)
 
 
+class Route(dict[int, "Stretch | None"]):
+    """For each step of the cycle the stretch that begins there, made when first asked for; None where there is none."""
+
+    def __init__(self, parts: Sequence[list[Part] | None], *, on_loop: bool) -> None:
+        """Make the first stretch.
+
+        Args:
+            parts: what is called at each step; None where there is something to decide.
+            on_loop: whether it is called on an event loop.
+        """
+        super().__init__()
+        self._parts = parts
+        self._on_loop = on_loop
+        _ = self[0]
+
+    def __missing__(self, step: int) -> Stretch | None:
+        """Put together what is called from a step on, as far as nothing has to be decided between."""
+        together: list[Part] = []
+        end = step
+        for some in self._parts[step:]:
+            if some is None or len(_kinds([*together, *some], on_loop=self._on_loop)) > 1:
+                break
+            together += some
+            end += 1
+        self[step] = stretch = Stretch(together, end) if end > step else None
+        return stretch
+
+
+def _kinds(parts: Iterable[Part], *, on_loop: bool) -> set[tuple[bool, bool]]:
+    """Return what the handlers of some parts are; those of two kinds can't be called as one."""
+    handlers = (handler for part in parts for handler in part.handlers)
+    if not on_loop:
+        return {(handler.is_async, handler.blocking) for handler in handlers}
+    # On an event loop, what does not block it stands among what is awaited.
+    return {(False, handler.blocking and not handler.is_async) for handler in handlers}
+
+
+STEP_BY_STEP = Route((None,) * len(PHASES), on_loop=False)
+"""The route of requests that are to be asked about at each step."""
+
+
 def route_of(req: Request) -> Route:
     """Return the stretches for a request, made once for each set of sections and place.
 
@@ -103,21 +141,21 @@ def route_of(req: Request) -> Route:
     return routes.get(place) or _remembered(req, routes, place)
 
 
+def _remembered(req: Request, routes: dict[Any, Any], place: object) -> Route:
+    if len(routes) >= _MOST_ROUTES:
+        routes.clear()
+    route = routes[place] = Route(list(_parts_of_all(req)), on_loop=req.asgi_scope is not None)
+    return route
+
+
 def followed(route: Route) -> Iterator[Stretch]:
     """Yield the stretches of a route that a request comes through about which nothing has to be decided."""
     step = 0
-    while step < len(route):
+    while step < len(PHASES):
         stretch = route[step]
         if stretch is not None:
             yield stretch
         step = step + 1 if stretch is None else stretch.end
-
-
-def _remembered(req: Request, routes: dict[Any, Any], place: object) -> Route:
-    if len(routes) >= _MOST_ROUTES:
-        routes.clear()
-    route = routes[place] = _route(req, list(_parts_of_all(req)))
-    return route
 
 
 def _inner_app(req: Request) -> Handler | None:
@@ -141,45 +179,13 @@ def _entry(framework: Framework | None) -> Iterator[Part]:
         yield Part((("is_mapped", True),), (ENTER[framework.blocking],) if framework.looks_ahead else ())
 
 
-def _route(req: Request, parts: Sequence[list[Part] | None]) -> Route:
-    route: list[Stretch | None] = [None] * len(parts)
-    step = 0
-    while step < len(parts):
-        route[step] = stretch = _stretch_from(step, req, parts)
-        step = step + 1 if stretch is None else stretch.end
-    # The guards may have to decide themselves, and then the rest goes on behind them.
-    behind = _GUARDS_STEP + 1
-    route[behind] = route[behind] or _stretch_from(behind, req, parts)
-    return tuple(route)
-
-
-def _stretch_from(step: int, req: Request, parts: Sequence[list[Part] | None]) -> Stretch | None:
-    together: list[Part] = []
-    end = step
-    for some in parts[step:]:
-        if some is None or len(_kinds(req, [*together, *some])) > 1:
-            break
-        together += some
-        end += 1
-    return Stretch(together, end) if end > step else None
-
-
-def _kinds(req: Request, parts: Iterable[Part]) -> set[tuple[bool, bool]]:
-    """Return what the handlers of some parts are; those of two kinds can't be called as one."""
-    handlers = (handler for part in parts for handler in part.handlers)
-    if req.asgi_scope is None:
-        return {(handler.is_async, handler.blocking) for handler in handlers}
-    # On an event loop, what does not block it stands among what is awaited.
-    return {(False, handler.blocking and not handler.is_async) for handler in handlers}
-
-
 def _parts(req: Request, phase: Phase, check: Check | None) -> list[Part] | None:
     """Return what is called at a step; None where there is something to decide."""
     found = _guard_parts(req) if phase is Phase.ACCESS else _phase_parts(req, phase, check)
     if found is None:
         return None
     parts = [part._replace(rewinds=req.has_body) for part in found]
-    return None if len(_kinds(req, parts)) > 1 else parts
+    return None if len(_kinds(parts, on_loop=req.asgi_scope is not None)) > 1 else parts
 
 
 def _phase_parts(req: Request, phase: Phase, check: Check | None) -> list[Part] | None:
@@ -237,8 +243,10 @@ def _guard_parts(req: Request) -> list[Part] | None:
     guard = req.selection.guard.fixed
     access, authen, authz = (run.fixed.handlers for run in runs)
     parts = list(_written_out(Phase.ACCESS, access, (), None))
+    if guard.satisfy == "any" and access:
+        return None
     if guard.guarded:
-        if guard.authorization == "all" or (guard.satisfy == "any" and access):
+        if guard.authorization == "all":
             return None
         parts += _user_parts(authen, authz, is_needed=guard.authentication == "required")
     elif guard.closed and not guard.public:

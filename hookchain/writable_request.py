@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.datastructures import Headers
 from werkzeug.utils import cached_property
@@ -14,6 +14,18 @@ from .phases import Phase, phase_named
 
 if TYPE_CHECKING:
     from .request import Request
+
+T = TypeVar("T")
+
+
+class _Kept(cached_property[T]):
+    """What is made when it is asked for, and has to be looked at on the way out or at the end."""
+
+    def __set__(self, req: Any, value: T) -> None:
+        """Take another one, which has to be looked at just so."""
+        req.is_touched = True
+        super().__set__(req, value)
+
 
 _POSITION = {phase: position for position, phase in enumerate(Phase)}
 
@@ -28,13 +40,13 @@ class WritableRequest:
     is_touched: bool
     alter: Callable[[], None]
 
-    @cached_property
+    @_Kept
     def headers_out(self) -> Headers:
         """Headers of a response that succeeds; ``err_headers_out`` goes with every response."""
         self.is_touched = True
         return Headers()
 
-    @cached_property
+    @_Kept
     def err_headers_out(self) -> Headers:
         """Headers of every response, errors included."""
         self.is_touched = True
@@ -45,7 +57,7 @@ class WritableRequest:
         """For handlers to talk through."""
         return {}
 
-    @cached_property
+    @_Kept
     def env(self) -> dict[str, str]:
         """Variables for what stands behind the chain, such as the WSGI environ of the app."""
         self.is_touched = True
@@ -56,19 +68,19 @@ class WritableRequest:
         """Methods that handlers add to the Allow header."""
         return set()
 
-    @cached_property
+    @_Kept
     def second_halves(self) -> list[SecondHalf]:
         """Pairs that have started, shared by all records of a request."""
         self.is_touched = True
         return []
 
-    @cached_property
+    @_Kept
     def cleanups(self) -> list[tuple[Callable[..., object], tuple[object, ...]]]:
         """What ``register_cleanup`` was given, shared by all records of a request."""
         self.is_touched = True
         return []
 
-    @cached_property
+    @_Kept
     def added_handlers(self) -> dict[Phase, list[Handler]]:
         """What ``add_handler`` was given."""
         self.is_touched = True

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import Unauthorized
 from werkzeug.test import create_environ
 from werkzeug.wrappers import Response
 
-from hookchain import OK, Phase, current_request
+from hookchain import OK, Phase, current_request, header_pairs
 from hookchain.stretches import ENTER
 from hookchain.testing import make_request
 from hookchain.wsgi import WSGIChain
-from tests.asking import by_wsgi, quiet
+from tests.asking import by_handle, by_wsgi, quiet
 from tests.core.test_framework import Recorded
 
 
@@ -380,3 +381,54 @@ def test_finishers_of_which_some_depend_on_a_condition_are_called_one_by_one(whe
     hooks.content(lambda req: "x")
     by_wsgi(hooks)
     assert called == (["log", "cleanup"] if where is None else ["log"])
+
+
+@pytest.mark.parametrize("name", ["headers_out", "err_headers_out"])
+@pytest.mark.parametrize("answer", ["text", Response("response"), 404])
+def test_headers_that_were_set_as_a_whole_are_sent(name, answer):
+    hooks = quiet()
+    hooks.fixup(lambda req: setattr(req, name, Headers({"X-Own": "1"})))
+    hooks.content(lambda req: answer)
+    assert by_wsgi(hooks).headers.get("X-Own") == (None if (name, answer) == ("headers_out", 404) else "1")
+
+
+def test_variables_that_were_set_as_a_whole_are_told_to_the_app():
+    hooks, seen = quiet(), []
+    hooks.fixup(lambda req: setattr(req, "env", {"COLOUR": "red"}))
+
+    def app(environ, start_response):
+        seen.append(environ.get("COLOUR"))
+        start_response("200 OK", [])
+        return [b""]
+
+    by_wsgi(hooks, app=app)
+    assert seen == ["red"]
+
+
+def test_what_a_filter_adds_to_the_page_of_a_status_goes_with_that_one_page():
+    hooks = quiet()
+    hooks.output_filter(lambda req, response: response.response.append(b"for " + req.path.encode()))
+    bodies = [by_wsgi(hooks, path).body for path in ("/ann", "/bob")]
+    assert [(b"for /ann" in body, b"for /bob" in body) for body in bodies] == [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize("phase", [Phase.POST_READ_REQUEST, Phase.TRANS])
+def test_a_method_that_was_given_under_a_condition_is_refused_like_any_other(phase):
+    hooks = quiet()
+    hooks.section("/", when=lambda req: True).register(phase, lambda req: setattr(req, "method", "TRACE"))
+    hooks.content(lambda req: "text")
+    assert by_wsgi(hooks).status == 405
+
+
+def test_a_text_takes_the_place_of_a_response_that_was_set_before():
+    hooks = quiet()
+    hooks.fixup(lambda req: setattr(req, "response", Response("mine", 404)))
+    hooks.content(lambda req: "text")
+    assert (by_handle(hooks).text, by_wsgi(hooks).text) == ("text", "text")
+
+
+def test_cookies_are_not_remembered():
+    hooks = quiet()
+    hooks.content(lambda req: Response("text", headers={"Set-Cookie": "session=secret"}))
+    assert by_wsgi(hooks).headers["Set-Cookie"] == "session=secret"
+    assert "secret" not in repr(header_pairs._known)

@@ -8,8 +8,9 @@ import pytest
 from werkzeug.exceptions import NotFound
 
 from hookchain import InternalRedirect, Response
-from hookchain.cycle import SEND, _status_of
+from hookchain.cycle import _status_of
 from hookchain.drivers import Here, adrive_to_end, drive_to_end
+from hookchain.going_on import SEND
 from hookchain.handlers import Handler, check_callable
 from hookchain.settings import make_settings
 from hookchain.testing import make_request

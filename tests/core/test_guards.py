@@ -545,3 +545,43 @@ def test_guards_let_through_exactly_whom_the_design_lets_through(
     else:
         passes = access != "refuses" and by_user
     assert (by_handle(hooks).status == 200) is passes
+
+
+@pytest.mark.parametrize("other", ["when", "files", "on loop"])
+def test_guards_are_asked_once_whatever_kind_of_handler_comes_before_them(ask, other):
+    hooks, asked = quiet(), []
+
+    @hooks.authen
+    def nobody(req):
+        asked.append(req.phase)
+        if len(asked) > 1:
+            raise KeyboardInterrupt  # rather than to ask for ever
+        return DECLINED
+
+    place = {"when": {"when": lambda req: True}, "files": {"files": "*"}, "on loop": {}}[other]
+    section = hooks.section("/", **place)
+    section.register(Phase.HEADER_PARSER, lambda req: None, blocking=other != "on loop")
+    hooks.content(lambda req: "content")
+    assert ask(hooks).status == 401
+    assert asked == [Phase.AUTHEN]
+
+
+@pytest.mark.parametrize("answer", [403, DONE])
+def test_satisfy_any_counts_a_guard_that_an_access_handler_has_added(ask, answer):
+    hooks = quiet(satisfy="any")
+
+    @hooks.access
+    def asks_for_more(req):
+        req.add_handler("authen", lambda req: (setattr(req, "user", "ada"), OK)[1])
+        return answer
+
+    hooks.content(lambda req: "content")
+    traced = asks_twice(ask, hooks)
+    assert traced[0] == traced[1]
+
+
+def asks_twice(ask, hooks):
+    """Ask straight through, and step by step."""
+    straight = ask(hooks).status
+    hooks.keeps_trace = True
+    return straight, ask(hooks).status

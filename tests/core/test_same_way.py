@@ -91,6 +91,22 @@ class Told:
     deed: str
     answer: str
     section: str | None
+    kind: str
+
+    def registered(self, registry: Any, seen: list[Any], number: int, *, may_wait: bool) -> None:
+        """Register it: off or on the event loop, as a coroutine function, or under a condition."""
+        handler = self.handler(seen, number)
+        options: dict[str, Any] = {"name": f"handler {number}", "blocking": self.kind != "on loop"}
+        if self.kind == "async" and may_wait:
+
+            async def waiting(req: Any) -> Any:
+                return handler(req)
+
+            registry.register(self.phase, waiting, **options)
+        elif self.kind == "when":
+            registry.section("/", when=lambda _: True).register(self.phase, handler, **options)
+        else:
+            registry.register(self.phase, handler, **options)
 
     def handler(self, seen: list[Any], number: int) -> Callable[[Any], Any]:
         def act(req: Any) -> Any:
@@ -102,13 +118,9 @@ class Told:
 
 
 def told(phases: Any, answers: Any) -> Any:
-    return st.builds(
-        Told,
-        phases,
-        st.sampled_from(tuple(DEEDS)),
-        st.sampled_from(answers),
-        st.sampled_from([None, "/", "/rewritten"]),
-    )
+    deeds, sections = st.sampled_from(tuple(DEEDS)), st.sampled_from([None, "/", "/rewritten"])
+    kinds = st.sampled_from(["plain", "plain", "plain", "on loop", "when", "async"])
+    return st.builds(Told, phases, deeds, st.sampled_from(answers), sections, kinds)
 
 
 CHAINS = st.tuples(
@@ -146,14 +158,12 @@ def _filter(kind: str) -> Callable[[Any, Response], Any]:
     return change
 
 
-def made(described: Any, seen: list[Any]) -> HookChain:
+def made(described: Any, seen: list[Any], *, may_wait: bool) -> HookChain:
     handlers, contents, options, output, documents, blocking = described
     hooks = quiet(**options)
     sections: dict[str | None, Any] = {None: hooks, "/": hooks.section("/"), "/rewritten": hooks.section("/rewritten")}
     for number, one in enumerate([*handlers, *contents]):
-        sections[one.section].register(
-            one.phase, one.handler(seen, number), name=f"handler {number}", blocking=blocking
-        )
+        one.registered(sections[one.section], seen, number, may_wait=may_wait)
     hooks.section("/other").register(Phase.CONTENT, lambda _: "the other", name="other", blocking=blocking)
     if output != "none":
         hooks.output_filter(_filter(output))
@@ -189,7 +199,7 @@ def outcome(req: Any) -> tuple[Any, ...]:
 
 def asked(way: str, described: Any, *, method: str, data: bytes | None, step_by_step: bool) -> Any:
     seen: list[Any] = []
-    hooks = made(described, seen)
+    hooks = made(described, seen, may_wait=way != "handle")
     hooks.keeps_trace = step_by_step
     options = {} if data is None else {"data": data}
     answer = WAYS[way](hooks, "/there", method, **options)

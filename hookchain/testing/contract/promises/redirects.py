@@ -62,6 +62,7 @@ class Redirects(Case):
         assert self.ask(hooks, "/from", **ANN).text == "/to/guarded? for ann"
 
     def test_guards_are_skipped_and_the_user_kept_where_exactly_the_same_sections_apply(self) -> None:
+        self.is_traced = True
         hooks = self.chain()
         hooks.authen(by_password)
         hooks.content(lambda req: InternalRedirect("/to") if req.path == "/from" else f"for {req.user}")
