@@ -163,6 +163,9 @@ ROWS: tuple[Row, ...] = (
         _ratio,
         1.06,
     ),
+    Row("guarded request, against Werkzeug by hand", _against("guarded", "hookchain", "werkzeug", 2), _ratio, None),
+    Row("headers set by a handler, likewise", _against("headers", "hookchain", "werkzeug", 1), _ratio, None),
+    Row("rewritten request, likewise", _against("rewritten", "hookchain", "werkzeug", 1), _ratio, None),
     Row(
         "around any WSGI app, on top of it",
         _against("wsgi", "hookchain-around", "closures", 0),

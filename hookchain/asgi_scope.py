@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from .body import RequestBody
 from .header_pairs import headers_of
 from .incoming import Bridge, Incoming, Message, Receive
-from .made import Query, RememberedPaths, made
+from .made import LONGEST_REMEMBERED, REMEMBERED_PATHS, Query, RememberedPaths, made
 from .paths import BadPathError, decode, encode, normalise
 from .request import PLAIN_METHODS, MadeResponse, Request
 from .results import FIRST_STATUS
@@ -240,7 +240,7 @@ def app_scope(record: Request, *, can_respond: bool = True, is_pulled: bool = Fa
         path = root + path  # an app would take away what looks like the mount point, so it is there to be taken away
     scope["path"] = path
     if "raw_path" in scope:
-        scope["raw_path"] = encode(path).encode("ascii")
+        scope["raw_path"] = _spellings.get(path) or _spelling_of(path)
     query = scope.get("query_string")
     if query is None or record.is_query_known or not query.isascii():  # else nobody has changed it
         scope["query_string"] = record.query_string
@@ -254,6 +254,19 @@ def app_scope(record: Request, *, can_respond: bool = True, is_pulled: bool = Fa
     if record.has_body or record.error_status is not None:
         _set_body(scope, record)
     return scope
+
+
+_spellings: dict[str, bytes] = {}
+"""How paths are spelt; only ever added to or cleared, so without a lock."""
+
+
+def _spelling_of(path: str) -> bytes:
+    spelling = encode(path).encode("ascii")
+    if len(path) <= LONGEST_REMEMBERED:
+        if len(_spellings) >= REMEMBERED_PATHS:
+            _spellings.clear()
+        _spellings[path] = spelling
+    return spelling
 
 
 def _set_extensions(scope: dict[str, Any], *, is_pulled: bool) -> None:

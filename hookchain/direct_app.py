@@ -27,23 +27,21 @@ _ELSE = -1
 
 
 class DirectApp:
-    """One call of the app: the server's ``receive`` and ``send``, as the app gets them.
+    """One call of the app: the server's ``receive`` and ``send``, as the app gets them."""
 
-    Most attributes are the class's until something happens that is not a matter of course.
-    """
-
-    _start: Message | None = None
-    _due: float | None = None
-    _replay: Replay | None = None
-    _call: InlineApp | None = None
-    _is_open = True
-    _is_complete = False
+    __slots__ = ("_app", "_call", "_due", "_is_complete", "_is_open", "_replay", "_req", "_send", "_start")
 
     def __init__(self, app: ASGIApp, req: ScopeRequest, send: Send) -> None:
         """Get ready; ``req`` has come as far as to the app and has no body, ``send`` is the server's."""
         self._app = app
         self._req = req
         self._send = send
+        self._start: Message | None = None
+        self._due: float | None = None
+        self._replay: Replay | None = None
+        self._call: InlineApp | None = None
+        self._is_open = True
+        self._is_complete = False
 
     async def run(self) -> None:
         """Call the app, and process the request to its end.

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 # How many paths are remembered. A client can make up any number of them.
-_REMEMBERED_PATHS = 4096
-_LONGEST_REMEMBERED = 512
+REMEMBERED_PATHS = 4096
+LONGEST_REMEMBERED = 512
 
 
 class RememberedPaths:
@@ -19,9 +19,9 @@ class RememberedPaths:
 
     def remember(self, raw: str, path: str) -> None:
         """Remember the canonical path of what a server said, unless it is long."""
-        if len(raw) > _LONGEST_REMEMBERED:
+        if len(raw) > LONGEST_REMEMBERED:
             return
-        if len(self.known) >= _REMEMBERED_PATHS:
+        if len(self.known) >= REMEMBERED_PATHS:
             self.known = {}
         self.known[raw] = path
 

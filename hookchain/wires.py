@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -22,8 +22,12 @@ from .results import FIRST_STATUS
 DENIAL = "websocket.http.response"
 _SWITCHED = HTTPStatus.SWITCHING_PROTOCOLS
 _LIST: Any = list  # of which type checkers ask no more
-_LENGTH, _LOCATION = b"content-length", b"location"
+_LENGTH, _LOCATION, _COOKIE = b"content-length", b"location", b"set-cookie"
 _ORDINARY = frozenset({b"content-type", b"cache-control", b"etag", b"last-modified", b"set-cookie", b"vary"})
+_MOST_KNOWN = 512
+_LONGEST_KNOWN = 1024
+_known: set[tuple[Any, ...]] = set()
+"""Headers that were found ordinary lately, by their very words; only ever added to or cleared, so without a lock."""
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+\Z")
 
 
@@ -146,6 +150,27 @@ def is_ordinary(start: Message) -> bool:
     status: Any = start["status"]
     if type(headers) is not _LIST or type(status) is not int or status not in PLAIN_STATUSES:
         return False
+    try:
+        if (*headers,) in _known:
+            return True
+    except TypeError:  # lists for pairs, which can't be remembered
+        return _are_ordinary(headers)
+    is_so = _are_ordinary(headers)
+    if is_so:
+        _remember(headers)
+    return is_so
+
+
+def _remember(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    # Cookies are secrets, and mostly other ones each time.
+    if sum(len(name) + len(value) for name, value in headers) > _LONGEST_KNOWN or _COOKIE in dict(headers):
+        return
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    _known.add((*headers,))
+
+
+def _are_ordinary(headers: Sequence[Any]) -> bool:
     has_length = False
     try:
         for name, value in headers:

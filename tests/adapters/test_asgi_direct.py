@@ -11,11 +11,11 @@ import logging
 import pytest
 from werkzeug.wrappers import Response
 
-from hookchain import AccessLog, HookChainError, current_request
+from hookchain import AccessLog, HookChainError, asgi_scope, current_request, wires
 from hookchain.exchange import Exchange
 from hookchain.outgoing import LONG
 from tests.adapters.asgi_server import Server, answering, gone_after, http_scope, piece, serve, start
-from tests.asking import quiet
+from tests.asking import by_asgi, quiet
 
 LENGTH = (b"content-length", b"6")
 
@@ -577,3 +577,39 @@ def test_a_client_that_is_gone_before_a_text_fails_nothing(hooks, last, caplog):
     asyncio.run(hooks.asgi()(http_scope("/"), receive, send))
     assert sent[-1] == last
     assert not caplog.records
+
+
+def test_what_headers_look_like_is_remembered_but_for_cookies_and_long_ones():
+    wires._known.clear()
+    plain = (b"content-type", b"text/plain")
+    for headers in ([plain], [plain, (b"set-cookie", b"secret")], [plain, (b"x-long", b"x" * 2000)], [[*plain]]):
+        assert all(wires.is_ordinary({"status": 200, "headers": headers}) for _ in range(2))
+    assert wires._known == {(plain,)}
+    for number in range(wires._MOST_KNOWN + 1):
+        assert wires.is_ordinary({"status": 200, "headers": [(b"x-number", str(number).encode())]})
+    assert 0 < len(wires._known) <= wires._MOST_KNOWN
+
+
+def test_how_paths_are_spelt_is_remembered_but_for_long_ones():
+    asgi_scope._spellings.clear()
+    assert asgi_scope._spelling_of("/ä b") == b"/%C3%A4%20b"
+    long = "/" + "x" * asgi_scope.LONGEST_REMEMBERED
+    assert asgi_scope._spelling_of(long) == long.encode()
+    assert asgi_scope._spellings == {"/ä b": b"/%C3%A4%20b"}
+    for number in range(asgi_scope.REMEMBERED_PATHS + 1):
+        asgi_scope._spelling_of(f"/{number}")
+    assert 0 < len(asgi_scope._spellings) <= asgi_scope.REMEMBERED_PATHS
+
+
+def test_an_app_that_asks_what_comes_in_behind_its_whole_answer_has_broken_nothing_off():
+    hooks, seen = quiet(), []
+    hooks.log(lambda req: seen.append(req.aborted))
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"whole"})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    assert by_asgi(hooks, app=app).body == b"whole"
+    assert seen == [False]

@@ -18,7 +18,7 @@ from hookchain.delivery import SentFile
 from hookchain.drivers import advance
 from hookchain.environ_request import EnvironRequest, _paths
 from hookchain.loops import is_cancellation, running_loop
-from hookchain.made import _LONGEST_REMEMBERED, _REMEMBERED_PATHS
+from hookchain.made import LONGEST_REMEMBERED, REMEMBERED_PATHS
 from hookchain.plain_response import PlainResponse
 from hookchain.testing import make_request
 from tests.asking import by_ahandle, by_handle, by_wsgi, shouting
@@ -299,11 +299,11 @@ def test_a_handler_tells_how_it_has_encoded_the_bytes_that_it_answers_with():
 
 
 def test_no_more_paths_are_remembered_than_there_is_room_for():
-    for number in range(_REMEMBERED_PATHS + 2):
+    for number in range(REMEMBERED_PATHS + 2):
         _paths.remember(f"/{number}", f"/{number}")
-    assert len(_paths.known) <= _REMEMBERED_PATHS
-    _paths.remember("/" + "x" * _LONGEST_REMEMBERED, "/x")
-    assert all(len(raw) <= _LONGEST_REMEMBERED for raw in _paths.known)
+    assert len(_paths.known) <= REMEMBERED_PATHS
+    _paths.remember("/" + "x" * LONGEST_REMEMBERED, "/x")
+    assert all(len(raw) <= LONGEST_REMEMBERED for raw in _paths.known)
 
 
 @pytest.mark.parametrize("ask", [by_handle, by_ahandle, by_wsgi])
