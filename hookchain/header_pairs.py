@@ -87,12 +87,15 @@ def replace(pairs: list[Pair], name: str, value: str) -> None:
 
 def merge(pairs: list[Pair], more: Iterable[Pair]) -> None:
     """Add headers to others: what is said there stays, lists such as Set-Cookie grow, nothing is said twice."""
-    said = {(name.lower(), value) for name, value in pairs}
-    names = names_in(pairs)
+    names, count = names_in(pairs), len(pairs)
     for name, value in more:
         lower = name.lower()
-        if lower not in names or (lower in _ADDED and (lower, value) not in said):
+        if lower not in names or (lower in _ADDED and not _is_said(lower, value, pairs[:count])):
             pairs.append((name, value))
+
+
+def _is_said(lower: str, value: str, pairs: Iterable[Pair]) -> bool:
+    return any(said == value and name.lower() == lower for name, said in pairs)
 
 
 def complete_pairs(pairs: list[Pair], length: int | None, type_pair: Pair | None) -> bool:

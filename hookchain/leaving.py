@@ -120,8 +120,7 @@ def typed(record: Request, ended: Success | Response) -> Response:
         response = _own(record, ended, success=False)
         set_default_type(response)
         return response
-    is_new = ended.is_apps and type(ended.response) is PlainResponse  # a view may keep its own
-    response = _own(record, ended.response, success=True, is_new=is_new)
+    response = _own(record, ended.response, success=True)
     if not ended.is_apps:
         set_type(response, record)
     return response
@@ -165,9 +164,9 @@ def complete(record: Request, made: Response, *, success: bool) -> Steps[Respons
     return response
 
 
-def _own(record: Request, made: Response, *, success: bool, is_new: bool = False) -> Response:
+def _own(record: Request, made: Response, *, success: bool) -> Response:
     """Return a response that nobody else holds, with the headers that go with it."""
-    response = made if is_new else own_copy(made)
+    response = made if type(made) is PlainResponse and made.is_new else own_copy(made)  # who made it may keep another
     if success and "headers_out" in record.__dict__:
         merge(pairs_of(response), record.headers_out)
     if record.error_status is not None:

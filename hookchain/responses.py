@@ -196,14 +196,7 @@ def set_status(response: Response, req: Request) -> None:
 
 def set_type(response: Response, req: Request) -> None:
     """Give a response that has no Content-Type the one that TYPE found, else text."""
-    pairs = pairs_of(response)
-    said = names_in(pairs)
-    if "content-type" not in said and req.content_type_out is not None:
-        pairs.append(("Content-Type", str(req.content_type_out)))
-    set_default_type(response)
-    has_type = response.status_code not in _TYPELESS
-    if has_type and req.content_encoding_out is not None and "content-encoding" not in said:
-        pairs.append(("Content-Encoding", str(req.content_encoding_out)))
+    _give_type(response, req.content_type_out, req.content_encoding_out)
 
 
 def set_default_type(response: Response) -> None:
@@ -211,11 +204,19 @@ def set_default_type(response: Response) -> None:
 
     Source: ``wsgiref.validate``; PEP 3333 leaves the type to the application.
     """
+    _give_type(response, None, None)
+
+
+def _give_type(response: Response, content_type: str | None, encoding: str | None) -> None:
     pairs = pairs_of(response)
     if response.status_code in _TYPELESS:
         drop(pairs, "content-type")
-    else:
-        merge(pairs, [TYPE_PAIR])
+        return
+    said = names_in(pairs)
+    if "content-type" not in said:
+        pairs.append(TYPE_PAIR if content_type is None else ("Content-Type", str(content_type)))
+    if encoding is not None and "content-encoding" not in said:
+        pairs.append(("Content-Encoding", str(encoding)))
 
 
 def complete_length(response: Response) -> int | None:
