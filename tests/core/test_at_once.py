@@ -8,7 +8,8 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.test import create_environ
 from werkzeug.wrappers import Response
 
-from hookchain import OK, Phase, current_request, header_pairs
+from hookchain import OK, Phase, current_request, header_pairs, leaving_at_once
+from hookchain.plain_response import text_response
 from hookchain.stretches import ENTER
 from hookchain.testing import make_request
 from hookchain.wsgi import WSGIChain
@@ -432,3 +433,46 @@ def test_cookies_are_not_remembered():
     hooks.content(lambda req: Response("text", headers={"Set-Cookie": "session=secret"}))
     assert by_wsgi(hooks).headers["Set-Cookie"] == "session=secret"
     assert "secret" not in repr(header_pairs._known)
+
+
+def test_a_filter_may_put_headers_of_its_own_kind_on_a_response():
+    hooks = quiet()
+
+    class OwnHeaders(Headers):
+        pass
+
+    hooks.output_filter(lambda req, response: setattr(response, "headers", OwnHeaders({"X-Own": "1"})))
+    hooks.content(lambda req: "text")
+    answer = by_wsgi(hooks)
+    assert (answer.headers["X-Own"], answer.headers["Content-Length"], answer.text) == ("1", "4", "text")
+
+
+def test_what_classes_of_responses_are_like_is_remembered_of_so_many(monkeypatch):
+    monkeypatch.setattr(leaving_at_once, "_MOST_KINDS", 3)
+    hooks, kinds = quiet(), [type(f"Response{number}", (Response,), {}) for number in range(5)]
+    for kind in kinds:
+        hooks.content(f"/{kind.__name__}")(lambda req, kind=kind: kind("text"))
+        assert len(leaving_at_once._says) <= 512
+    assert [by_wsgi(hooks, f"/{kind.__name__}").text for kind in kinds] == ["text"] * 5
+    assert len(leaving_at_once._says) <= 3
+
+
+def test_a_copy_of_a_response_closes_what_the_response_would_close():
+    response, closed = text_response(b"text"), []
+    response.call_on_close(lambda: closed.append("closed"))
+    copy = response.copy()
+    assert copy.whole is None
+    copy.close()
+    assert closed == ["closed"]
+
+
+def test_a_default_that_fails_is_a_failure_where_a_trace_is_kept_too(tmp_path):
+    hooks = quiet(document_root=tmp_path, debug=False)
+    hooks.keeps_trace = True
+    hooks.compile()
+
+    def fails(req):
+        raise OSError("the disk is gone")
+
+    hooks.files.map_to_storage.call = fails
+    assert by_wsgi(hooks, "/file").status == 500
