@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.response import Response as SansIOResponse
@@ -55,16 +55,20 @@ Begun: TypeAlias = tuple[Ended, int]
 NOT_BEGUN: Begun = (None, 0)
 
 
-class PartWay(NamedTuple):
+class PartWay:
     """Phases that have been begun, and stand at a step that is yet to be called."""
 
-    steps: Steps[Outcome | Success]
-    pending: Pending
+    __slots__ = ("pending", "steps")
+
+    def __init__(self, steps: Steps[Outcome | Success], pending: Pending) -> None:
+        """Keep them."""
+        self.steps = steps
+        self.pending = pending
 
 
 def resumed(part_way: PartWay) -> Steps[Outcome | Success]:
     """Go on with phases from the step on at which they stand."""
-    steps, pending = part_way
+    steps, pending = part_way.steps, part_way.pending
     while True:
         answer = yield pending
         try:

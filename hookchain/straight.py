@@ -32,8 +32,8 @@ class OnOk(enum.Enum):
     SETTLES = "it is an answer like any other"
 
 
-class Doubt(enum.Enum):
-    """What is not a matter of course behind the handlers of a phase, as the condition by which it is seen."""
+class Doubt:
+    """What is not a matter of course behind the handlers of a phase, as conditions by which it is seen."""
 
     ALTERED = "req.is_altered or heard"
     RENAMED = "req.method not in PLAIN_METHODS"
@@ -63,8 +63,8 @@ class Part(NamedTuple):
     check: Callable[[Request], Any] | None = None
     if_touched: bool = False
     must_end: bool = False
-    doubts: tuple[Doubt, ...] = ()
-    doubts_on_ok: tuple[Doubt, ...] = ()
+    doubts: tuple[str, ...] = ()
+    doubts_on_ok: tuple[str, ...] = ()
     rewinds: bool = False
 
 
@@ -77,8 +77,8 @@ class _Shape(NamedTuple):
     has_check: bool
     if_touched: bool
     must_end: bool
-    doubts: tuple[Doubt, ...]
-    doubts_on_ok: tuple[Doubt, ...]
+    doubts: tuple[str, ...]
+    doubts_on_ok: tuple[str, ...]
     rewinds: bool
 
 
@@ -236,5 +236,5 @@ def _call(place: str, shape: _Shape, names: list[str], *, is_async: bool) -> lis
     ]
 
 
-def _where(doubts: Sequence[Doubt], stop: str, *conditions: str) -> list[str]:
-    return [f"if {' or '.join((*conditions, *(doubt.value for doubt in doubts)))}:", f"    {stop}"]
+def _where(doubts: Sequence[str], stop: str, *conditions: str) -> list[str]:
+    return [f"if {' or '.join((*conditions, *doubts))}:", f"    {stop}"]

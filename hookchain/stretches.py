@@ -214,7 +214,7 @@ def _written_out(
         yield Part((("phase", phase),), default, OnOk.SETTLES if phase is Phase.CONTENT else OnOk.ENDS_PHASE)
 
 
-def _doubts(phase: Phase) -> tuple[Doubt, ...]:
+def _doubts(phase: Phase) -> tuple[str, ...]:
     return (Doubt.ALTERED, Doubt.RENAMED) if phase in _MAY_RENAME else (Doubt.ALTERED,)
 
 
