@@ -70,7 +70,8 @@ class Site:
         return [note for note in map(json.loads, lines) if note["id"] == key]
 
     def access_lines(self):
-        return (self.folder / served.ACCESS_LOG).read_text().splitlines()
+        log = self.folder / served.ACCESS_LOG
+        return log.read_text().splitlines() if log.exists() else []  # it is made with its first line
 
 
 @pytest.fixture(scope="module", params=[*real_servers.NAMES, *real_servers.ASGI_NAMES])
