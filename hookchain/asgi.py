@@ -8,15 +8,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from contextvars import Context, copy_context
+from threading import get_ident
 from time import perf_counter
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from werkzeug.wrappers import Response
 
-from .asgi_scope import ScopeRequest, request_of
+from .asgi_scope import HandshakeRequest, ScopeRequest
 from .cycle import Asks, SaidOnLoop, awaits_at_end, end_awaited, end_on_loop, say_on_loop
 from .direct_app import DirectApp
 from .drivers import Finished, advance
@@ -32,15 +33,19 @@ from .own_context import in_context
 from .phases import Phase
 from .plain_response import PlainResponse, sent_response
 from .request import Request
+from .responses import header_list
 from .threads import Threads
-from .wires import HttpWire, SocketWire, start_of_text
+from .wires import HttpWire, SocketWire, start_of, start_of_text
 from .wsgi import app_name
 
 if TYPE_CHECKING:
     from .chain import HookChain
 
-Turn: TypeAlias = tuple[asyncio.Task[Any] | None, Send, Context, Context]
-"""Whose turn a request is: its task, the server's ``send``, the request's context, and a copy of the server's."""
+Turn: TypeAlias = tuple[int, Send, Context, Context]
+"""Whose turn a request is: the thread of its loop, the server's ``send``, its context, and a copy of the server's."""
+
+Begun: TypeAlias = SaidOnLoop | Coroutine[Any, Any, SaidOnLoop]
+"""What a request has come to at once, or what is to be awaited for that."""
 
 
 class ASGIChain:
@@ -52,6 +57,7 @@ class ASGIChain:
         self.app = app
         self._called: ASGIApp = _live if app is None else app
         self._running: dict[Request, Turn] = {}
+        self._shutting_down: dict[int, asyncio.Event] = {}
         self._handler = None if app is None else Handler(app, Phase.CONTENT, name=f"app {app_name(app)}")
         if self._handler is not None:
             self._handler.call, self._handler.is_async = _pull, True
@@ -63,26 +69,35 @@ class ASGIChain:
             HookChainError: it is something that the chain does not know, and no app may be asked.
         """
         kind = scope["type"]
-        if kind in {"http", "websocket"}:
-            req = request_of(scope, receive)
-            req.app, req.place = self._handler, self
-            self.chain.begin(req)
-            context = copy_context()
-            said = context.run(say_on_loop, req)
-            if type(said) is bytes and nothing_is_left(req):
-                try:  # noqa: SIM105 - to suppress it would cost as much as several handlers
-                    await _send_whole(req, start_of_text(said), said, send)
-                except OSError:  # as the standard wants it where the client is gone
-                    pass
-                return
-            self._running[req] = asyncio.current_task(), send, context, copy_context()
-            try:
-                await in_context(self._rest(req, said, send), context)
-            finally:
-                del self._running[req]
-                if req.exchange is not None:
-                    req.exchange.close()
-        elif kind == "lifespan":
+        if kind == "http":
+            req = ScopeRequest(scope, receive)
+        elif kind == "websocket":
+            req = HandshakeRequest(scope, receive)
+        else:
+            await self._pass_on(kind, scope, receive, send)
+            return
+        req.app, req.place = self._handler, self
+        self.chain.begin(req)
+        context = copy_context()
+        said = context.run(say_on_loop, req)
+        if type(said) is bytes and nothing_is_left(req):
+            try:  # noqa: SIM105 - to suppress it would cost as much as several handlers
+                await _send_whole(req, start_of_text(said), said, send)
+            except OSError:  # as the standard wants it where the client is gone
+                pass
+            return
+        self._running[req] = get_ident(), send, context, copy_context()
+        try:
+            await self._process(req, said, send, context)
+        finally:
+            del self._running[req]
+            if self._shutting_down and get_ident() in self._shutting_down:
+                self._shutting_down[get_ident()].set()
+            if req.exchange is not None:
+                req.exchange.close()
+
+    async def _pass_on(self, kind: str, scope: Any, receive: Receive, send: Send) -> None:
+        if kind == "lifespan":
             await self._called(scope, functools.partial(self._receive_in_life, receive), send)
         elif self.app is not None and not self.chain.closed:
             await self.app(scope, receive, send)
@@ -95,57 +110,48 @@ class ASGIChain:
         # may use what the app closes then.
         message = await receive()
         if message["type"] == "lifespan.shutdown":
-            loop = asyncio.get_running_loop()
-            tasks = {task for task, *_ in list(self._running.values())}
-            here = {task for task in tasks if task is not None and task.get_loop() is loop}
-            if here:
-                await asyncio.wait(here, timeout=self.chain.cleanup_timeout)
+            here = get_ident()
+            self._shutting_down[here] = ended = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.chain.cleanup_timeout):
+                    while self._is_running(here):
+                        await ended.wait()
+                        ended.clear()
+            del self._shutting_down[here]
         return message
 
-    def _rest(
-        self, req: ScopeRequest, said: SaidOnLoop | Coroutine[Any, Any, SaidOnLoop], send: Send
-    ) -> Coroutine[Any, Any, None]:
-        """Return what processes a request to its end that has come so far."""
+    def _is_running(self, thread: int) -> bool:
+        return any(whose == thread for whose, *_ in list(self._running.values()))
+
+    async def _process(self, req: ScopeRequest, said: Begun, send: Send, context: Context) -> None:
+        """Process a request to its end that has come so far."""
         if isinstance(said, CoroutineType):
-            return self._awaited(req, said, send)
-        if isinstance(said, Asks):
-            return DirectApp(self._called, req, send).run()
-        if req.exchange is None:
-            if isinstance(said, bytes):
-                return self._answer(req, start_of_text(said), said, send)
-            if type(said) is PlainResponse and said.whole is not None:
-                return self._answer(req, HttpWire().start(said, None).message, said.whole, send)
-        rest: Any = sent_response(said) if isinstance(said, bytes | tuple) else said
-        return self.exchange_of(req).run(rest)
-
-    async def _awaited(self, req: ScopeRequest, saying: Coroutine[Any, Any, SaidOnLoop], send: Send) -> None:
-        await self._rest(req, await saying, send)
-
-    async def _answer(self, req: ScopeRequest, start: Message, body: bytes, send: Send) -> None:
-        try:
-            await _send_whole(req, start, body, send)
-        except BaseException as error:
-            await self.exchange_of(req).end_of_answer(error, req.response)
+            said = await in_context(said, context)
+        whole = None if req.exchange is not None else _whole(said)
+        if whole is not None:
+            try:
+                await _send_whole(req, *whole, send)
+            except BaseException as error:
+                await in_context(self.exchange_of(req).end_of_answer(error, req.response), context)
+                return
+        elif not isinstance(said, Asks):
+            rest: Any = sent_response(said) if isinstance(said, bytes | tuple) else said
+            await in_context(self.exchange_of(req).run(rest), context)
             return
-        if not nothing_is_left(req):
-            await self.end(req)
+        elif not await in_context(DirectApp(req, send).run(self._called), context):
+            return
+        ending = None if nothing_is_left(req) else self._ended(req, context)
+        if ending is not None:
+            await ending
 
-    async def end(self, req: ScopeRequest) -> None:
-        """End a request whose answer was sent.
-
-        Raises:
-            BaseException: the request was cancelled, or a finisher raised what is more than a failure.
-        """
+    def _ended(self, req: ScopeRequest, context: Context) -> Awaitable[None] | None:
+        """End a request whose answer was sent; returns what is to be awaited for that, or None."""
         if awaits_at_end(req):
-            *_, context, around = self._running[req]
-            task = begin_to_end(_end_awaited(req, around), context)
-            cancelled = None if task is None else await until_over(req, task, hurry=req.aborted)
-            if cancelled is not None:
-                raise cancelled
-            return
-        left = end_on_loop(req, None)
-        if left is not None:
-            await self.exchange_of(req).finish(left)
+            *_, around = self._running[req]
+            task = context.run(begin_to_end, _end_awaited(req, around), context)
+            return None if task is None else _until_over(req, task)
+        left = context.run(end_on_loop, req, None)
+        return None if left is None else in_context(self.exchange_of(req).finish(left), context)
 
     def exchange_of(self, req: ScopeRequest) -> Exchange:
         """Return what processes a request that takes more than to answer it at once; made when first asked for."""
@@ -159,6 +165,18 @@ class ASGIChain:
             if self.app is not None and self._handler is not None:
                 exchange.put_in_front_of(self.app, self._handler)
         return exchange
+
+
+def _whole(said: object) -> tuple[Message, bytes] | None:
+    """Return how an answer begins and its body, where that is of one piece; else None."""
+    if isinstance(said, bytes):
+        return start_of_text(said), said
+    if type(said) is PlainResponse and said.whole is not None:
+        return start_of(said.status, header_list(said)), said.whole
+    if isinstance(said, tuple):
+        line, pairs, body = said
+        return start_of(line, pairs), body
+    return None
 
 
 async def _send_whole(req: ScopeRequest, start: Message, body: bytes, send: Send) -> None:
@@ -177,6 +195,12 @@ async def _send_whole(req: ScopeRequest, start: Message, body: bytes, send: Send
             req.incoming.lose(early=not is_begun)
         raise
     req.bytes_sent = len(body)
+
+
+async def _until_over(req: Request, task: asyncio.Task[None]) -> None:
+    cancelled = await until_over(req, task, hurry=req.aborted)
+    if cancelled is not None:
+        raise cancelled
 
 
 async def _end_awaited(req: ScopeRequest, around: Context) -> None:

@@ -129,16 +129,6 @@ class HandshakeRequest(ScopeRequest):
         self.has_body = self.is_plain = False
 
 
-def request_of(scope: Mapping[str, Any], receive: Receive) -> ScopeRequest:
-    """Make a request of the scope of an HTTP request or a WebSocket.
-
-    Args:
-        scope: as the server made it; it is not changed.
-        receive: gives what the server sends in.
-    """
-    return ScopeRequest(scope, receive) if scope["type"] == "http" else HandshakeRequest(scope, receive)
-
-
 def _server_of(server: Sequence[Any] | None) -> tuple[str, int | None] | None:
     return None if server is None else (server[0], server[1])
 

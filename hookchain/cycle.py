@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response
 from . import signals
 from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
-from .finishing import DRIVEN, blocks_at_end, ending_of, finish, last_record
+from .finishing import DRIVEN, ending_of, finish, last_record
 from .framework import Framework
 from .going_on import OVER, SEND, go_on
 from .leaving import CLOSE, OnItsWay, complete, give_up, leave
@@ -129,10 +129,7 @@ def _say_on_loop(req: Request, stretch: Stretch, settled: Any) -> SaidOnLoop:
     if settled is None and is_for_the_app(req, stretch):
         req.phase = _CONTENT
         return _ASKS_APP
-    said = _say(req, stretch, settled, on_loop=True)
-    if type(said) is tuple:
-        req.response = said = sent_response(said)
-    return said
+    return _say(req, stretch, settled, on_loop=True)
 
 
 def _say(req: Request, stretch: Stretch | None, settled: Any, *, on_loop: bool = False) -> Said:
@@ -188,13 +185,14 @@ def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
 
 def end_on_loop(req: Request, sent: Raised | None) -> Steps[None] | None:
     """End a request that was answered at once, like ``end_at_once``, on an event loop."""
-    return ending(req, sent) if blocks_at_end(req) else end_at_once(req, sent)
+    stretch = req.selection.ending or ending_of(req)
+    return ending(req, sent) if stretch.blocking else end_at_once(req, sent)
 
 
 def awaits_at_end(req: Request) -> bool:
     """Tell whether ``end_awaited`` ends a request that was answered at once on an event loop, and sent."""
-    stretch = ending_of(req)
-    return stretch.is_async and stretch is not DRIVEN and not (_is_watched(req) or blocks_at_end(req))
+    stretch = req.selection.ending or ending_of(req)
+    return stretch.is_async and stretch is not DRIVEN and not (stretch.blocking or _is_watched(req))
 
 
 async def end_awaited(req: Request) -> Steps[None] | None:

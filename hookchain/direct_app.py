@@ -13,7 +13,6 @@ from typing import Any
 
 from .asgi_scope import ScopeRequest, app_scope
 from .exchange import Exchange
-from .finishing import nothing_is_left
 from .incoming import Message, Replay
 from .inline_app import ASGIApp, InlineApp
 from .leaving_at_once import has_no_say
@@ -29,11 +28,10 @@ _ELSE = -1
 class DirectApp:
     """One call of the app: the server's ``receive`` and ``send``, as the app gets them."""
 
-    __slots__ = ("_app", "_call", "_due", "_is_complete", "_is_open", "_replay", "_req", "_send", "_start")
+    __slots__ = ("_call", "_due", "_is_complete", "_is_open", "_replay", "_req", "_send", "_start")
 
-    def __init__(self, app: ASGIApp, req: ScopeRequest, send: Send) -> None:
+    def __init__(self, req: ScopeRequest, send: Send) -> None:
         """Get ready; ``req`` has come as far as to the app and has no body, ``send`` is the server's."""
-        self._app = app
         self._req = req
         self._send = send
         self._start: Message | None = None
@@ -43,27 +41,28 @@ class DirectApp:
         self._is_open = True
         self._is_complete = False
 
-    async def run(self) -> None:
-        """Call the app, and process the request to its end.
+    async def run(self, app: ASGIApp) -> bool:
+        """Call the app, and process the request to its end if more has to be done for it.
+
+        Returns:
+            Whether the app's answer was sent, and the request is yet to be ended.
 
         Raises:
             BaseException: what the server has to know.
         """
         failure: BaseException | None = None
         try:
-            await self._app(app_scope(self._req), self.receive, self.send)
+            await app(app_scope(self._req), self.receive, self.send)
         except BaseException as error:
             failure = error
         if failure is not None or not self._is_complete or self._call is not None or self._req.exchange is not None:
             call = self._call or self._taken_over()
             await self._exchange().end_of_app(call, failure)
-            return
+            return False
         if self._replay is not None:
             self._req.aborted = self._req.incoming.aborted
             self._req.incoming.close()
-        if not nothing_is_left(self._req):
-            place: Any = self._req.place
-            await place.end(self._req)
+        return True
 
     async def receive(self) -> Message:
         """Return what the server sends in."""

@@ -20,42 +20,23 @@ _enter_task: _Marks = vars(asyncio.tasks)["_enter_task"]
 _leave_task: _Marks = vars(asyncio.tasks)["_leave_task"]
 
 
-class _Begun:
-    """A coroutine that was started, and what it waits for."""
+async def _rest(begun: list[Any]) -> None:
+    if begun:
+        await _go_on(*begun)
 
-    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Take a coroutine that has not been started."""
-        self._coroutine = coroutine
-        self._waiting: Any = None
-        self._is_over = True
 
-    def begin(self) -> bool:
-        """Run it up to where it waits; returns False where it does not."""
+@types.coroutine
+def _go_on(coroutine: Coroutine[Any, Any, None], waiting: Any) -> Generator[Any, Any, None]:
+    while True:
+        go_on: Any = coroutine.send
         try:
-            self._waiting = self._coroutine.send(None)
+            value = yield waiting
+        except BaseException as error:
+            go_on, value = coroutine.throw, error
+        try:
+            waiting = go_on(value)
         except StopIteration:
-            return False
-        self._is_over = False
-        return True
-
-    async def rest(self) -> None:
-        """Run the rest of it, which is nothing where it is over."""
-        if not self._is_over:
-            await self._go_on()
-
-    @types.coroutine
-    def _go_on(self) -> Generator[Any, Any, None]:
-        waiting = self._waiting
-        while True:
-            go_on: Any = self._coroutine.send
-            try:
-                value = yield waiting
-            except BaseException as error:
-                go_on, value = self._coroutine.throw, error
-            try:
-                waiting = go_on(value)
-            except StopIteration:
-                return
+            return
 
 
 def begin(coroutine: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None] | None:
@@ -71,15 +52,19 @@ def begin(coroutine: Coroutine[Any, Any, None], context: Context) -> asyncio.Tas
     Raises:
         BaseException: what it raised before it ever waited.
     """
-    loop, caller = asyncio.get_running_loop(), asyncio.current_task()
-    begun = _Begun(coroutine)
-    task = loop.create_task(begun.rest(), context=context)
+    loop = asyncio.get_running_loop()
+    caller = asyncio.current_task(loop)
+    begun: list[Any] = []  # the coroutine and what it waits for, once it does
+    task = loop.create_task(_rest(begun), context=context)
     if caller is not None:
         _leave_task(loop, caller)
     _enter_task(loop, task)
     try:
-        return task if begun.begin() else None
+        begun += coroutine, coroutine.send(None)
+    except StopIteration:
+        return None
     finally:
         _leave_task(loop, task)
         if caller is not None:
             _enter_task(loop, caller)
+    return task

@@ -89,7 +89,9 @@ def _ending(req: Request) -> Stretch:
     if cleanup.fixed.handlers:
         parts.append(_finishers(in_cleanup, cleanup.fixed.handlers))
         parts.append(Part(check=_left(Phase.CLEANUP), if_touched=True))
-    return Stretch(parts, 0)
+    ending = Stretch(parts, 0)
+    ending.blocking = ending.blocking or (access_log is not None and access_log.blocking)
+    return ending
 
 
 def _finishers(
@@ -100,12 +102,6 @@ def _finishers(
 
 BrokenOff: TypeAlias = tuple[Any, Any]
 """Who broke a stretch off, and what it answered."""
-
-
-def blocks_at_end(req: Request) -> bool:
-    """Tell whether what runs as one stretch at the end of a request has to be kept off an event loop."""
-    access_log = req.chain.access_log
-    return ending_of(req).blocking or (access_log is not None and access_log.blocking)
 
 
 def finish(first: Request, broken_off: BrokenOff | None = None) -> Steps[BaseException | None]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from werkzeug.wrappers import Response
 
 from .incoming import Message
-from .plain_response import PLAIN_STATUSES, text_pairs
+from .plain_response import PLAIN_STATUSES, status_code, text_pairs
 from .responses import header_list, response_of, status_line
 from .results import FIRST_STATUS
 
@@ -139,6 +139,11 @@ def _headers_of_text(length: int) -> list[tuple[bytes, bytes]]:
 def start_of_text(body: bytes) -> Message:
     """Return what begins the response that is a text and no more."""
     return {"type": "http.response.start", "status": FIRST_STATUS, "headers": [*_headers_of_text(len(body))]}
+
+
+def start_of(line: str, pairs: list[tuple[str, str]]) -> Message:
+    """Return what begins the response with a status line and headers that are sent as they are."""
+    return {"type": "http.response.start", "status": status_code(line), "headers": _raw(pairs)}
 
 
 def is_ordinary(start: Message) -> bool:
