@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from werkzeug.wrappers import Response
 
 from .asgi_scope import HandshakeRequest, ScopeRequest
-from .cycle import Asks, SaidOnLoop, awaits_at_end, end_awaited, end_on_loop, say_on_loop
+from .cycle import ASKS_APP, SaidOnLoop, awaits_at_end, end_awaited, end_on_loop, say_on_loop
 from .direct_app import DirectApp
 from .drivers import Finished, advance
 from .ending import begin_to_end, finish, until_over
@@ -127,19 +127,19 @@ class ASGIChain:
         """Process a request to its end that has come so far."""
         if isinstance(said, CoroutineType):
             said = await in_context(said, context)
-        whole = None if req.exchange is not None else _whole(said)
-        if whole is not None:
+        if said is ASKS_APP:
+            if not await in_context(DirectApp(req, send).run(self._called), context):
+                return
+        elif req.exchange is not None or (whole := _whole(said)) is None:
+            rest: Any = sent_response(said) if isinstance(said, bytes | tuple) else said
+            await in_context(self.exchange_of(req).run(rest), context)
+            return
+        else:
             try:
                 await _send_whole(req, *whole, send)
             except BaseException as error:
                 await in_context(self.exchange_of(req).end_of_answer(error, req.response), context)
                 return
-        elif not isinstance(said, Asks):
-            rest: Any = sent_response(said) if isinstance(said, bytes | tuple) else said
-            await in_context(self.exchange_of(req).run(rest), context)
-            return
-        elif not await in_context(DirectApp(req, send).run(self._called), context):
-            return
         ending = None if nothing_is_left(req) else self._ended(req, context)
         if ending is not None:
             await ending

@@ -69,7 +69,7 @@ class Asks(enum.Enum):
 
 SaidOnLoop: TypeAlias = Said | Asks
 
-_ASKS_APP = Asks.APP  # Python 3.11 looks a member of an enum up by a call
+ASKS_APP = Asks.APP  # Python 3.11 looks a member of an enum up by a call
 _CONTENT = Phase.CONTENT
 
 MOST_SUBREQUESTS = 10
@@ -128,7 +128,7 @@ def _say_on_loop(req: Request, stretch: Stretch, settled: Any) -> SaidOnLoop:
         return cycle(req, behind(req, stretch, settled))  # which may have to be kept off it
     if settled is None and is_for_the_app(req, stretch):
         req.phase = _CONTENT
-        return _ASKS_APP
+        return ASKS_APP
     return _say(req, stretch, settled, on_loop=True)
 
 

@@ -30,14 +30,16 @@ class DirectApp:
 
     __slots__ = ("_call", "_due", "_is_complete", "_is_open", "_replay", "_req", "_send", "_start")
 
+    _call: InlineApp | None
+    _due: float | None
+    _replay: Replay | None
+    _start: Message | None
+
     def __init__(self, req: ScopeRequest, send: Send) -> None:
         """Get ready; ``req`` has come as far as to the app and has no body, ``send`` is the server's."""
         self._req = req
         self._send = send
-        self._start: Message | None = None
-        self._due: float | None = None
-        self._replay: Replay | None = None
-        self._call: InlineApp | None = None
+        self._start = self._due = self._replay = self._call = None
         self._is_open = True
         self._is_complete = False
 
@@ -81,7 +83,7 @@ class DirectApp:
             OSError: the client is gone, or gets another response.
         """
         was_open = self._is_open
-        size = _ELSE if self._call is not None else self._size(message)
+        size = self._begun_with(message) if self._start is None else self._size(message)
         if size == _ELSE:
             await (self._call or self._taken_over()).send(message)
             return
@@ -95,40 +97,39 @@ class DirectApp:
         if self._is_complete:
             self._req.finished_at = perf_counter()
 
+    def _begun_with(self, message: Message) -> int:
+        """Take note of the message that begins the answer; returns how many bytes of a body it sends, or ``_ELSE``."""
+        req: Any = self._req
+        is_ours = self._call is None and message["type"] == _START and is_ordinary(message)
+        if not is_ours or req.late_refusal is not None or not has_no_say(req):
+            return _ELSE
+        self._start = req.start = message
+        req.status, req.decided_by = message["status"], req.app.name
+        return 0
+
     def _size(self, message: Message) -> int:
         """Return how many bytes of a body a message sends, and take note of it; ``_ELSE`` for all that is special."""
-        kind = message["type"]
-        if self._start is None:
-            return self._begin(message) if kind == _START and is_ordinary(message) else _ELSE
-        if kind != _BODY or self._is_complete:
+        if message["type"] != _BODY or self._is_complete or self._call is not None:
             return _ELSE
         size = len(message.get("body", b""))
         if message.get("more_body", False):
-            if self._due is None:
-                due = announced_length(self._start)
-                self._due = _ENDLESS if due is None else due
-            if self._req.bytes_sent + size < self._due:
+            if self._bytes_due() > self._req.bytes_sent + size:
                 return size
         elif perf_counter() - self._req.started > LONG:
             return _ELSE
         else:
             self._is_complete = True
-        self._close_up()
-        return size
-
-    def _begin(self, start: Message) -> int:
-        req: Any = self._req
-        if req.late_refusal is not None or not has_no_say(req):
-            return _ELSE
-        self._start = req.start = start
-        req.status, req.decided_by = start["status"], req.app.name
-        return 0
-
-    def _close_up(self) -> None:
         # What is announced is on its way with this. The client may leave before the server says that it took it.
         self._is_open = False
         if self._replay is not None:
             self._req.incoming.is_open = False
+        return size
+
+    def _bytes_due(self) -> float:
+        if self._due is None:
+            length = announced_length(self._start or {})
+            self._due = _ENDLESS if length is None else length
+        return self._due
 
     # --- whatever else it takes
 
