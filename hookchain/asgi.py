@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from werkzeug.wrappers import Response
 
 from .asgi_scope import HandshakeRequest, ScopeRequest
-from .cycle import ASKS_APP, SaidOnLoop, awaits_at_end, end_awaited, end_on_loop, say_on_loop
+from .cycle import ASKS_APP, SaidOnLoop, end_sent, say_on_loop
 from .direct_app import DirectApp
+from .dispatch import Steps
 from .drivers import Finished, advance
 from .ending import begin_to_end, finish, until_over
 from .exceptions import HookChainError
@@ -146,12 +147,14 @@ class ASGIChain:
 
     def _ended(self, req: ScopeRequest, context: Context) -> Awaitable[None] | None:
         """End a request whose answer was sent; returns what is to be awaited for that, or None."""
-        if awaits_at_end(req):
-            *_, around = self._running[req]
-            task = context.run(begin_to_end, _end_awaited(req, around), context)
-            return None if task is None else _until_over(req, task)
-        left = context.run(end_on_loop, req, None)
-        return None if left is None else in_context(self.exchange_of(req).finish(left), context)
+        left = context.run(end_sent, req)
+        if left is None:
+            return None
+        if not isinstance(left, Coroutine):
+            return in_context(self.exchange_of(req).finish(left), context)
+        *_, around = self._running[req]
+        task = context.run(begin_to_end, _finished(left, req, around), context)
+        return None if task is None else _until_over(req, task)
 
     def exchange_of(self, req: ScopeRequest) -> Exchange:
         """Return what processes a request that takes more than to answer it at once; made when first asked for."""
@@ -167,7 +170,7 @@ class ASGIChain:
         return exchange
 
 
-def _whole(said: object) -> tuple[Message, bytes] | None:
+def _whole(said: Begun) -> tuple[Message, bytes] | None:
     """Return how an answer begins and its body, where that is of one piece; else None."""
     if isinstance(said, bytes):
         return start_of_text(said), said
@@ -203,8 +206,8 @@ async def _until_over(req: Request, task: asyncio.Task[None]) -> None:
         raise cancelled
 
 
-async def _end_awaited(req: ScopeRequest, around: Context) -> None:
-    left = await end_awaited(req)
+async def _finished(finishers: Coroutine[Any, Any, Steps[None] | None], req: ScopeRequest, around: Context) -> None:
+    left = await finishers
     if left is not None:
         threads = around.run(Threads, req.bridge.interrupt)
         with contextlib.suppress(Finished):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Coroutine
 from http import HTTPStatus
+from time import perf_counter
 from typing import Any, TypeAlias
 
 from werkzeug.exceptions import HTTPException
@@ -175,35 +176,38 @@ def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
     failed = None if sent is None else _failure(req, sent)
     if failed is not None:
         return _end(req, failed, finish(req))
-    req.mark_finished()
-    ending = req.selection.ending or ending_of(req)
-    if ending.is_async or _is_watched(req):
+    req.finished_at = req.finished_at or perf_counter()
+    stretch = _stretch_at_end(req)
+    if stretch.is_async:
         return _end(req, None, finish(req))
-    broken_off = ending.call(req)
+    broken_off = stretch.call(req)
     return None if broken_off is None else _end(req, None, finish(req, broken_off))
 
 
 def end_on_loop(req: Request, sent: Raised | None) -> Steps[None] | None:
     """End a request that was answered at once, like ``end_at_once``, on an event loop."""
-    stretch = req.selection.ending or ending_of(req)
-    return ending(req, sent) if stretch.blocking else end_at_once(req, sent)
+    return ending(req, sent) if _stretch_at_end(req).blocking else end_at_once(req, sent)
 
 
-def awaits_at_end(req: Request) -> bool:
-    """Tell whether ``end_awaited`` ends a request that was answered at once on an event loop, and sent."""
-    stretch = req.selection.ending or ending_of(req)
-    return stretch.is_async and stretch is not DRIVEN and not (stretch.blocking or _is_watched(req))
+def end_sent(req: Request) -> Steps[None] | Coroutine[Any, Any, Steps[None] | None] | None:
+    """End a request whose answer was sent, like ``end_on_loop``; async finishers are to be awaited."""
+    stretch = _stretch_at_end(req)
+    if stretch.is_async and stretch is not DRIVEN and not stretch.blocking:
+        return _end_awaited(req, stretch)
+    return end_on_loop(req, None)
 
 
-async def end_awaited(req: Request) -> Steps[None] | None:
-    """End a request, like ``end_at_once``, whose finishers are to be awaited."""
+async def _end_awaited(req: Request, stretch: Stretch) -> Steps[None] | None:
     req.mark_finished()
-    broken_off = await ending_of(req).call(req)
+    broken_off = await stretch.call(req)
     return None if broken_off is None else _end(req, None, finish(req, broken_off))
 
 
-def _is_watched(req: Request) -> bool:
-    return req.is_altered or req.trace is not None or bool(heard)
+def _stretch_at_end(req: Request) -> Stretch:
+    """Return LOG and CLEANUP; ``DRIVEN`` where somebody watches, or a handler altered what is to be called."""
+    if req.is_altered or req.trace is not None or heard:
+        return DRIVEN
+    return req.selection.ending or ending_of(req)
 
 
 def cycle(req: Request, begun: Begun | PartWay = NOT_BEGUN, *, raised: BaseException | None = None) -> Steps[None]:

@@ -149,28 +149,23 @@ class Delivery:
 
 
 def whole_delivery(req: Request, body: bytes, context: Context) -> Generator[bytes, None, None]:
-    """Return a body of one piece, given at once, as a WSGI iterable; its end or ``close()`` finishes the request.
+    """Be a body of one piece, given at once, as a WSGI iterable; its end or ``close()`` finishes the request.
 
     What is thrown into it finishes the request too, as one whose response could not even be started, and is raised.
+    It has to be begun with a first ``next()`` by whoever makes it: one that has not begun is closed without being told.
 
     Args:
         req: the request.
         body: what the library holds alone.
         context: the request's.
     """
-    delivery = _whole(req, body, context)
-    next(delivery)  # one that has not begun would be closed without being told
-    return delivery
-
-
-def _whole(req: Request, body: bytes, context: Context) -> Generator[bytes, None, None]:
-    is_taken, failed = False, None
+    failed = None
     try:
         yield b""
-        is_taken, req.bytes_sent = True, len(body)
+        req.bytes_sent = len(body)
         yield body
     except GeneratorExit:
-        req.bytes_sent, req.aborted = len(body), is_taken
+        req.aborted, req.bytes_sent = req.bytes_sent > 0, len(body)
     except BaseException as error:
         failed = Raised(error)
     steps = context.run(end_at_once, req, failed)

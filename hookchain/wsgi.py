@@ -103,6 +103,7 @@ def _send_whole(
         start_response(status, pairs)
         return [body]
     delivery = whole_delivery(req, body, context)
+    next(delivery)
     try:
         start_response(status, pairs)
     except BaseException as error:

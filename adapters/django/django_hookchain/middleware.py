@@ -109,6 +109,7 @@ class HookChainMiddleware:
             body = deliver(req, InContext(context, uses_loop=True), answer)
             return _handed_over(req, body.response, body)
         whole = whole_delivery(req, answer.content, context)
+        next(whole)
         return _closing(req, copy(answer), whole, whole)
 
     def _respond_on_server(self, req: Record) -> HttpResponseBase:
