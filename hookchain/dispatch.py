@@ -6,7 +6,6 @@ sent what the step's ``call`` returned.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Generator
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -44,12 +43,15 @@ class Calls(Protocol):
 Steps: TypeAlias = Generator[tuple[Step, tuple[Any, ...]], Any, T]
 
 
-@dataclasses.dataclass(slots=True)
 class Success:
     """The cycle ended with OK, DONE or the app's answer: ``headers_out`` goes with this response."""
 
-    response: Response
-    is_apps: bool = False
+    __slots__ = __match_args__ = ("response", "is_apps")
+
+    def __init__(self, response: Response, is_apps: bool = False) -> None:  # noqa: FBT001, FBT002 - ``BY_APP`` names it
+        """Keep the response, and whether it is what the app has answered."""
+        self.response = response
+        self.is_apps = is_apps
 
 
 def is_observed(req: Request) -> bool:
