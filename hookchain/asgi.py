@@ -129,7 +129,7 @@ class ASGIChain:
         if isinstance(said, CoroutineType):
             said = await in_context(said, context)
         if said is ASKS_APP:
-            if not await in_context(DirectApp(req, send).run(self._called), context):
+            if not await in_context(DirectApp(req, send, self._running[req][-1]).run(self._called), context):
                 return
         elif req.exchange is not None or (whole := _whole(said)) is None:
             rest: Any = sent_response(said) if isinstance(said, bytes | tuple) else said

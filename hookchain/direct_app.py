@@ -8,6 +8,7 @@ needed is what an ``Exchange`` does: one is made then, and goes on from where th
 from __future__ import annotations
 
 import math
+from contextvars import Context
 from time import perf_counter
 from typing import Any
 
@@ -17,6 +18,7 @@ from .incoming import Message, Replay
 from .inline_app import ASGIApp, InlineApp
 from .leaving_at_once import has_no_say
 from .outgoing import LONG, Send
+from .own_context import in_servers_context
 from .wires import announced_length, is_ordinary
 
 _START, _BODY = "http.response.start", "http.response.body"
@@ -28,16 +30,17 @@ _ELSE = -1
 class DirectApp:
     """One call of the app: the server's ``receive`` and ``send``, as the app gets them."""
 
-    __slots__ = ("_call", "_due", "_is_complete", "_is_open", "_replay", "_req", "_send", "_start")
+    __slots__ = ("_around", "_call", "_due", "_is_complete", "_is_open", "_replay", "_req", "_send", "_start")
 
     _call: InlineApp | None
     _due: float | None
     _replay: Replay | None
     _start: Message | None
 
-    def __init__(self, req: ScopeRequest, send: Send) -> None:
-        """Get ready; ``req`` has come as far as to the app and has no body, ``send`` is the server's."""
+    def __init__(self, req: ScopeRequest, send: Send, around: Context) -> None:
+        """Get ready; ``req`` has come as far as to the app and has no body, the others are the server's."""
         self._req = req
+        self._around = around
         self._send = send
         self._start = self._due = self._replay = self._call = None
         self._is_open = True
@@ -88,7 +91,10 @@ class DirectApp:
             await (self._call or self._taken_over()).send(message)
             return
         try:
-            await self._send(message)
+            if self._is_complete:
+                await in_servers_context(self._send(message), self._around)
+            else:
+                await self._send(message)
         except OSError:  # as the standard wants it where the client is gone
             self._req.incoming.lose(early=was_open)
             raise

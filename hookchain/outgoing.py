@@ -7,6 +7,7 @@ import contextlib
 import functools
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextvars import copy_context
 from typing import Any, TypeAlias, cast
 
 from werkzeug.exceptions import ClientDisconnected
@@ -14,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from .file_response import FileBody
 from .incoming import Incoming, Message
+from .own_context import in_servers_context
 from .request import Request
 from .responses import NoBody
 from .threads import Threads
@@ -36,7 +38,8 @@ class Outgoing:
     """
 
     def __init__(self, req: Request, wire: Wire, incoming: Incoming, send: Send, threads: Threads) -> None:
-        """Take over a server's ``send``."""
+        """Take over a server's ``send``, in its context."""
+        self._around = copy_context()
         self.wire = wire
         self._req = req
         self._incoming = incoming
@@ -58,11 +61,13 @@ class Outgoing:
             # What is announced is on its way with this. The client may leave before the server says that it took it.
             self._incoming.is_open = False
         try:
-            if is_last and self._incoming.has_unread_body:
-                async with self._incoming.dropped():
-                    await self._send(message)
-            else:
+            if not is_last:
                 await self._send(message)
+            elif not self._incoming.has_unread_body:
+                await in_servers_context(self._send(message), self._around)
+            else:
+                async with self._incoming.dropped():
+                    await in_servers_context(self._send(message), self._around)
         except OSError:  # as the standard wants it where the client is gone
             self._incoming.lose(early=waited)
             raise

@@ -7,8 +7,8 @@ import contextvars
 
 import pytest
 
-from hookchain import current_request
-from tests.adapters.asgi_server import Server, http_scope
+from hookchain import Request, current_request
+from tests.adapters.asgi_server import Server, answering, http_scope, piece, start
 from tests.asking import quiet
 
 REQUESTS = 2000
@@ -197,3 +197,83 @@ def test_a_variable_that_an_apps_task_carried_may_be_reset_later():
     hooks.section("/", challenge="Basic", when=lambda req: True)
     asyncio.run(Server().run(hooks.asgi(app), http_scope()))
     assert seen[0] is None
+
+
+# --- the server's own context
+
+
+def text(hooks):
+    hooks.register("content", lambda _: "text", blocking=False)
+    return hooks.asgi()
+
+
+def text_with_finisher(hooks):
+    hooks.register("log", lambda _: None, blocking=False)
+    return text(hooks)
+
+
+def stream(hooks):
+    @hooks.content
+    async def content(req):
+        yield "a"
+        yield "b"
+
+    return hooks.asgi()
+
+
+def app_behind(hooks):
+    return hooks.asgi(answering(start(), piece(b"x", more=True), piece()))
+
+
+def filtered_app(hooks):
+    hooks.output_filter(lambda req, response: None)
+    return app_behind(hooks)
+
+
+APPLICATIONS = [text, text_with_finisher, stream, app_behind, filtered_app]
+
+
+def ask(application, send, scope, *received):
+    """Send a request whose body has so far come in some messages."""
+    arrived = list(received)
+
+    async def receive():
+        return arrived.pop() if arrived else await asyncio.get_running_loop().create_future()
+
+    async def run():
+        hooks = quiet()
+        hooks.register("fixup", lambda _: mine.set("the request's") and None, blocking=False)
+        await asyncio.wait_for(application(hooks)(scope, receive, send), 20)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("has_body", [False, True], ids=["without body", "unread body"])
+@pytest.mark.parametrize("application", APPLICATIONS)
+def test_what_a_server_keeps_of_a_connection_holds_no_request(application, has_body):
+    """A server's timers begin with the last byte, and keep the context in which they were set."""
+    kept = []
+
+    async def send(message):
+        if message["type"] == "http.response.body" and not message["more_body"]:
+            kept.append(contextvars.copy_context())
+
+    scope = http_scope(headers=[("Content-Length", "9")] if has_body else [])
+    ask(application, send, scope, {"type": "http.request", "body": b"half", "more_body": True})
+    (context,) = kept
+    assert mine not in context
+    assert not any(isinstance(value, Request) for value in context.values())
+
+
+@pytest.mark.parametrize("application", APPLICATIONS)
+def test_a_server_may_send_without_a_coroutine(application):
+    sent = []
+
+    def send(message):
+        sent.append(message["type"])
+        future = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(future.set_result, None)
+        return future
+
+    ask(application, send, http_scope(), {"type": "http.request", "body": b"", "more_body": False})
+    assert sent[:2] == ["http.response.start", "http.response.body"]
