@@ -54,4 +54,4 @@ def in_servers_context(sending: Awaitable[T], context: Context) -> Awaitable[T]:
         What is to be awaited in its place.
     """
     coroutine: Any = sending
-    return in_context(coroutine, context) if type(coroutine) is types.CoroutineType else sending
+    return in_context(coroutine, context) if type(sending) is types.CoroutineType else sending
