@@ -192,9 +192,9 @@ def end_on_loop(req: Request, sent: Raised | None) -> Steps[None] | None:
 def end_sent(req: Request) -> Steps[None] | Coroutine[Any, Any, Steps[None] | None] | None:
     """End a request whose answer was sent, like ``end_on_loop``; async finishers are to be awaited."""
     stretch = _stretch_at_end(req)
-    if stretch.is_async and stretch is not DRIVEN and not stretch.blocking:
-        return _end_awaited(req, stretch)
-    return end_on_loop(req, None)
+    if stretch.blocking:
+        return ending(req, None)
+    return end_at_once(req, None) if stretch is DRIVEN or not stretch.is_async else _end_awaited(req, stretch)
 
 
 async def _end_awaited(req: Request, stretch: Stretch) -> Steps[None] | None:
