@@ -14,6 +14,7 @@ from .registry import Included, Registry
 from .settings import SETTING_NAMES, Settings, usual_access_log
 from .tree import Node, Tree
 
+_LET_PASS = frozenset({Phase.AUTHEN, Phase.AUTHZ})
 _MAY_SET_FILENAME = (Phase.POST_READ_REQUEST, Phase.TRANS, Phase.MAP_TO_STORAGE)
 
 
@@ -146,3 +147,15 @@ def files_without_root(tree: Tree, chain: Registry) -> Iterator[Problem]:
     for node in tree.nodes:
         if node.scope.files is not None:
             yield _without_root("files-without-root", node, f"files={node.scope.files!r}")
+
+
+def closed_to_all(tree: Tree, chain: Registry) -> Iterator[Problem]:
+    """Find out whether a closed chain lets no request pass at all."""
+    is_open = any(entry.kind in _LET_PASS for entry in tree.entries) or any(node.options.public for node in tree.nodes)
+    if settings_of(chain).closed and not is_open:
+        yield Problem(
+            "closed-to-all",
+            "the chain is closed, and has no AUTHEN or AUTHZ handler and no public section: it refuses every request",
+            "Register an AUTHEN or AUTHZ handler, and make with section(..., public=True) what everybody may see.",
+            (chain.origin,),
+        )

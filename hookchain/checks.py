@@ -12,6 +12,7 @@ from .check_scopes import (
     unreachable,
 )
 from .check_settings import (
+    closed_to_all,
     files_without_root,
     impossible_directories,
     included_settings,
@@ -44,6 +45,7 @@ WARNING_CODES = (
     "directory-missing",
     "files-without-root",
     "endpoint-scope",
+    "closed-to-all",
 )
 """What ``HookChain.advice`` finds."""
 
@@ -89,4 +91,5 @@ def warnings_of(tree: Tree, chain: Registry) -> list[Problem]:
         *missing_directories(tree, chain),
         *files_without_root(tree, chain),
         *endpoint_scopes(tree),
+        *closed_to_all(tree, chain),
     ]

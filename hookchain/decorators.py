@@ -7,6 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 from .declarations import References
+from .exceptions import DeclarationError, did_you_mean
 from .order import Order
 from .request import Request
 from .scopes import Location, When
@@ -16,6 +17,24 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[[Request], Any])
 Names: TypeAlias = str | Collection[str]
+
+
+_OPTIONS = (
+    "exact",
+    "methods",
+    "hosts",
+    "directory",
+    "files",
+    "endpoint",
+    "when",
+    "order",
+    "before",
+    "after",
+    "requires",
+    "name",
+    "blocking",
+    "allow_duplicate",
+)
 
 
 class PhaseDecorator:
@@ -51,7 +70,15 @@ class PhaseDecorator:
     ) -> Callable[[F], F]: ...
 
     def __call__(self, location: Any = None, **options: Any) -> Any:
-        """Register the decorated function, and return it unchanged; the arguments are those of ``register``."""
+        """Register the decorated function, and return it unchanged; the arguments are those of ``register``.
+
+        Raises:
+            DeclarationError: there is no such option; what else ``register`` raises.
+        """
+        for name in options:
+            if name not in _OPTIONS:
+                hint = did_you_mean(name, ("location", *_OPTIONS))
+                raise DeclarationError(f"{self._phase}() takes no option {name!r}{hint}")
         if callable(location):
             self._registry.register(self._phase, location, **options)
             return location

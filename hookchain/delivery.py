@@ -151,7 +151,7 @@ class Delivery:
 def whole_delivery(req: Request, body: bytes, context: Context) -> Generator[bytes, None, None]:
     """Be a body of one piece, given at once, as a WSGI iterable; its end or ``close()`` finishes the request.
 
-    What is thrown into it finishes the request too, as one whose response could not even be started, and is raised.
+    What is thrown into it finishes the request too, as one whose response could not even be started.
     It has to be begun with a first ``next()`` by whoever makes it: one that has not begun is closed without being told.
 
     Args:
@@ -171,8 +171,6 @@ def whole_delivery(req: Request, body: bytes, context: Context) -> Generator[byt
     steps = context.run(end_at_once, req, failed)
     if steps is not None:
         drive_on(steps, None, InContext(context, uses_loop=True))
-    if failed is not None:
-        raise failed.error
 
 
 class SentFile:

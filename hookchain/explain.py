@@ -34,7 +34,7 @@ from .plan import Guard, Plan, switches_off
 from .request import Request
 from .settings import Settings
 from .straight import listing
-from .stretches import followed, route_of
+from .stretches import STEP_OF, followed, route_of
 from .tree import Entry, Node
 
 # What runs although the path is refused.
@@ -85,8 +85,11 @@ def _target_of(url: str) -> tuple[str, str]:
 
 
 def _code_for(req: Request) -> str:
-    stretches = (*followed(route_of(req)), ending_of(req))
-    return "\n".join(listing(stretch.parts) for stretch in stretches if stretch.handlers)
+    guard, passed = req.selection.guard, followed(route_of(req))
+    if not guard.conditional and guard.fixed.closed and not (guard.fixed.guarded or guard.fixed.public):
+        # Behind the guards nothing is called.
+        passed = itertools.takewhile(lambda stretch: stretch.end <= STEP_OF[Phase.ACCESS], passed)
+    return "\n".join(listing(stretch.parts) for stretch in (*passed, ending_of(req)) if stretch.handlers)
 
 
 class _Explainer:

@@ -30,7 +30,7 @@ from .plain_response import (
 )
 from .request import Request
 from .responses import finalise, finalise_plain, header_list
-from .results import FIRST_STATUS, TEXT, Raised
+from .results import FIRST_STATUS, TEXT, Raised, encoded
 
 _CONTENT = Phase.CONTENT
 _OURS = (Response, Raised)
@@ -59,7 +59,7 @@ def leave_as_it_is(req: Request, who: Any, answer: Any) -> Any:
 def _text(req: Request, text: str | bytes) -> bytes | None:
     if req.framework is not None or req.status != FIRST_STATUS or not has_no_say(req):
         return None
-    req.said = body = text if isinstance(text, bytes) else text.encode()
+    req.said = body = text if isinstance(text, bytes) else encoded(text)
     return body
 
 

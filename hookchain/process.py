@@ -34,7 +34,7 @@ from .plain_response import PlainResponse, text_response
 from .refusals import answered, refused, refused_path
 from .request import Request
 from .responses import set_status
-from .results import DONE, FIRST_STATUS, OK, TEXT, Outcome, Raised, body_response
+from .results import DONE, FIRST_STATUS, OK, Outcome, Raised, body_response, encoded
 from .runs import Settled
 from .signals import heard
 from .straight import CHECKED, IN_DOUBT
@@ -254,9 +254,10 @@ def _shake_hands(req: Request) -> Steps[Outcome | Success]:
 
 def content_outcome(req: Request, handler: Handler, answer: object) -> Outcome | Success:
     """Turn what a content handler or an error document's handler answered into an outcome."""
-    if isinstance(answer, TEXT):  # what else an answer can mean need not be asked
+    text = answer if isinstance(answer, bytes) else encoded(answer) if isinstance(answer, str) else None
+    if text is not None:  # what else an answer can mean need not be asked
         req.decided_by = handler.name
-        response = text_response(answer if isinstance(answer, bytes) else answer.encode())
+        response = text_response(text)
         if req.status != FIRST_STATUS:
             set_status(response, req)
         return Success(response)

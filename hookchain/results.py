@@ -148,9 +148,19 @@ def body_response(body: object) -> Response:
     return _refuse(body)
 
 
+def encoded(text: str) -> bytes | None:
+    """Return a text as it is sent, in UTF-8; None where UTF-8 can't say it."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return None
+
+
 def _untyped(body: Any) -> Response:
     if isinstance(body, str):
-        body = body.encode()
+        body = encoded(body)
+        if body is None:
+            raise UnusableAnswerError("its text holds lone surrogates, which UTF-8 can't say")
     if isinstance(body, bytes):
         return text_response(body)
     response = Response(body)

@@ -5,6 +5,7 @@ Source: PEP 3333; the lint and validation middlewares of Werkzeug and wsgiref ho
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -107,7 +108,9 @@ def _send_whole(
     try:
         start_response(status, pairs)
     except BaseException as error:
-        delivery.throw(error)  # which raises it
+        with contextlib.suppress(StopIteration):
+            delivery.throw(error)  # which finishes the request
+        raise
     return delivery
 
 

@@ -28,6 +28,10 @@ def refuses(*_):
     raise OSError("the client has gone")
 
 
+def stops(*_):
+    raise StopIteration
+
+
 # --- text
 
 
@@ -48,6 +52,20 @@ def test_the_response_of_a_text_is_there_for_whoever_asks_for_it():
     assert first is again
     assert (first.get_data(), first.headers["Content-Length"], status) == (b"text", "4", 200)
     assert answer.headers.to_wsgi_list() == first.headers.to_wsgi_list()
+
+
+@pytest.mark.parametrize("answer", ["\ud800", ("\ud800", 201)], ids=["text", "tuple"])
+@pytest.mark.parametrize("has_status", [False, True], ids=["as it is", "with a status"])
+def test_a_text_that_utf8_cannot_say_is_the_handlers_mistake(answer, has_status, caplog):
+    hooks, seen = quiet(), []
+    if has_status:
+        hooks.fixup(lambda req: setattr(req, "status", 202))
+    hooks.content(lambda req: answer, name="surrogate")
+    hooks.log(lambda req: seen.append((req.status, req.decided_by)))
+    assert by_wsgi(hooks).status == 500
+    assert seen == [(500, "surrogate")]
+    assert "surrogate (" in caplog.text
+    assert "lone surrogates" in caplog.text
 
 
 def test_a_request_has_no_response_before_it_is_answered():
@@ -92,7 +110,9 @@ def test_a_server_that_refuses_the_response_has_the_request_finished_once(answer
     hooks.log(lambda req: seen.append(str(req.exception)))
     with pytest.raises(OSError, match="gone"):
         hooks.wsgi()(create_environ("/"), refuses)
-    assert seen == ["the client has gone"]
+    with pytest.raises(StopIteration):  # which must not end a generator in silence
+        hooks.wsgi()(create_environ("/"), stops)
+    assert seen == ["the client has gone", ""]
 
 
 def test_a_server_that_is_interrupted_at_the_start_has_the_request_finished():

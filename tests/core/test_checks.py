@@ -718,6 +718,19 @@ def test_an_endpoint_is_warned_about():
     assert "Flask and Django" in problem.message
 
 
+def test_a_closed_chain_that_lets_nobody_pass_is_warned_about():
+    chain = quiet(closed=True)
+    chain.content(lambda req: "x")
+    (problem,) = advice(chain, "closed-to-all")
+    assert "refuses every request" in problem.message
+    chain = quiet(closed=True)
+    chain.section("/open", public=True)
+    advice(chain)
+    chain = quiet(closed=True)
+    chain.authz(lambda req: True)
+    advice(chain)
+
+
 # --- the reference
 
 

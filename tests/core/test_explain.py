@@ -629,6 +629,17 @@ def test_where_each_phase_is_decided_about_there_is_no_code_to_show():
     assert chain.explain("/").code == ""
 
 
+def test_the_code_of_a_chain_that_refuses_all_ends_where_it_does():
+    chain = HookChain(access_log=False, closed=True)
+    for name in ("trans", "fixup", "content", "log"):
+        register(chain, name, f"my {name}")
+    code = chain.explain("/").code
+    assert "my trans" in code
+    assert "my log" in code
+    assert "my fixup" not in code
+    assert "my content" not in code
+
+
 def test_an_unknown_phase_has_no_rows_to_ask_for():
     with pytest.raises(KeyError):
         HookChain().explain("/").rows_of("authenticate")

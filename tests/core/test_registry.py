@@ -187,6 +187,13 @@ def test_there_is_a_marker_for_every_phase_and_init_which_returns_the_function_u
     assert name in mark.__all__
 
 
+@pytest.mark.parametrize("name", ["locations", "method", "locaton"])
+def test_an_option_that_there_is_not_is_refused_with_the_nearest_that_there_is(name):
+    nearest = {"method": "methods"}.get(name, "location")
+    with pytest.raises(DeclarationError, match=rf"access\(\) takes no option '{name}' \(did you mean '{nearest}'\?\)"):
+        HookChain().access(**{name: "/x"})
+
+
 @pytest.mark.parametrize("source", [types.SimpleNamespace(), "hookchain.phases", object()])
 def test_loading_what_has_nothing_marked_is_refused(source):
     with pytest.raises(DeclarationError, match=r"hookchain\.mark"):
