@@ -49,7 +49,7 @@ class AccessLog:
 
     def __init__(
         self,
-        format: str = "combined",  # noqa: A002
+        format: str = "combined",  # noqa: A002 - as Apache and logging call it
         *,
         to: Destination | None = None,
         fields: Mapping[str, str] | None = None,

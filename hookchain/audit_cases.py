@@ -11,7 +11,7 @@ from .audited import State
 from .explain_nodes import named, opening_node
 from .overlap import hosts_of
 from .phases import Phase
-from .plan import GUARDING, Guard, Plan, has_say_in_guards, switches_off
+from .plan import USER_PHASES, Guard, Plan, has_say_in_guards, switches_off
 from .routes import OTHER, Route
 from .scopes import covers_endpoint
 from .tree import Entry, Node
@@ -210,7 +210,7 @@ def _judged_guarded(guard: Guard, access: Sequence[Entry], authz: Sequence[Entry
 
 def _switched_off(nodes: Sequence[Node]) -> str:
     """Say which section takes the guards away that would apply."""
-    guards = [entry for node in nodes for entry in node.entries if entry.kind in GUARDING]
+    guards = [entry for node in nodes for entry in node.entries if entry.kind in USER_PHASES]
     told = (
         f"{named(node)} says without {entry.handler.name}"
         for entry, node in itertools.product(guards, nodes)

@@ -11,11 +11,11 @@ from .handlers import Handler
 from .languages import ANYTHING, END
 from .overlap import methods_of
 from .phases import Phase
-from .plan import GUARDING
+from .plan import USER_PHASES
 from .routes import Mounted, Route, Surface
 from .tree import Node
 
-_TELLING = (Phase.CONTENT, Phase.ACCESS, *GUARDING)
+_TELLING = (Phase.CONTENT, Phase.ACCESS, *USER_PHASES)
 
 
 def chain_surface(chain: HookChain) -> Surface:

@@ -10,7 +10,7 @@ from .exceptions import Problem, nearest_name
 from .order import OrderCycleError, arrange
 from .overlap import covers_all_of, have_nothing_in_common
 from .phases import Phase
-from .plan import GUARDING, constraints, switches_off
+from .plan import USER_PHASES, constraints, switches_off
 from .tree import Entry, Node, Tree
 
 _POSITIONS: Mapping[Kind, int] = {phase: position for position, phase in enumerate(Phase)}
@@ -178,7 +178,7 @@ def _obstacle(tree: Tree, required: Entry, entry: Entry) -> tuple[str, list[Node
         if parts_them and not have_nothing_in_common(node, entry.node):
             return f"{where(node)} switches it off by without=", [node]
     public = _public_around(entry)
-    if required.kind in GUARDING and public is not None and required.node.key < public.key:
+    if required.kind in USER_PHASES and public is not None and required.node.key < public.key:
         return f"{where(public)} is public", [public]
     return None
 
@@ -188,7 +188,7 @@ def _public_around(entry: Entry) -> Node | None:
     for node in reversed(entry.node.lineage()):
         if node.options.public:
             return node
-        if any(other.kind in GUARDING for other in node.entries):
+        if any(other.kind in USER_PHASES for other in node.entries):
             return None
     return None
 

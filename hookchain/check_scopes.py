@@ -10,7 +10,7 @@ from .declarations import Reference, reference_name, refers_to
 from .exceptions import Problem
 from .overlap import contradiction, extent, have_nothing_in_common
 from .phases import Phase
-from .plan import GUARDING
+from .plan import USER_PHASES
 from .tree import Entry, Node, Tree
 
 _BEFORE_LATE_SCOPES = (Phase.POST_READ_REQUEST, Phase.TRANS, Phase.MAP_TO_STORAGE)
@@ -41,7 +41,7 @@ def guards_of_public_sections(tree: Tree) -> Iterator[Problem]:
     """Find AUTHEN and AUTHZ handlers that are registered where none is called."""
     for entry in tree.entries:
         owner = entry.node.parent if entry.node.is_handler_scope and entry.node.parent else entry.node
-        if entry.kind in GUARDING and owner.options.public:
+        if entry.kind in USER_PHASES and owner.options.public:
             yield Problem(
                 "public-guarded",
                 f"{kind_name(entry.kind)}: {entry.handler.name} is registered in {where(owner)}, which is public",

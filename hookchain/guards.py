@@ -27,7 +27,7 @@ from .dispatch import (
 from .error_log import log_refusal
 from .handlers import Handler
 from .phases import GUARDS, Phase
-from .plan import GUARDING, Guard
+from .plan import USER_PHASES, Guard
 from .request import Request
 from .results import OK, Outcome, Raised
 from .runs import Run
@@ -50,7 +50,7 @@ def guards(req: Request) -> Steps[Outcome | None]:
     if (yield from _passed_before(req)):
         return None
     called = _called_by_stretch(req)
-    outcome = yield from (_user(req, guard, None) if called in GUARDING else _access_and_user(req, guard))
+    outcome = yield from (_user(req, guard, None) if called in USER_PHASES else _access_and_user(req, guard))
     req.guard_passed = outcome is None
     return outcome
 

@@ -95,30 +95,22 @@ class PlainResponse(Response):
 
     @classmethod
     def copied(cls, response: Response) -> PlainResponse:
-        """Return a copy of a response that sends what it says, and that may be kept by whoever has made it."""
+        """Return a copy, that can be changed, of a response that sends what it says."""
         made = vars(response)
-        headers: Headers = made["headers"]
+        if type(response) is PlainResponse:
+            pairs = [*response.headers] if response.is_seen else [*response.pairs]
+        else:
+            headers: Headers = made["headers"]
+            pairs = [*vars(headers)["_list"]]
         body: Any = made["response"]
-        plain = cls(body, [*vars(headers)["_list"]], made["_status"], made["_status_code"])
-        if made["_on_close"]:
-            plain._on_close = [*made["_on_close"]]
+        plain = cls([*body] if type(body) is _LIST else body, pairs, made["_status"], made["_status_code"])
+        on_close = made.get("_on_close")
+        if on_close:
+            plain._on_close = [*on_close]
         else:
             plain.whole = whole_of(body)
-        if made["direct_passthrough"]:
+        if made.get("direct_passthrough"):
             plain.direct_passthrough = True
-        return plain
-
-    def copy(self) -> PlainResponse:
-        """Return a copy that can be changed."""
-        pairs = [*self.headers] if self.is_seen else [*self.pairs]
-        body: Any = self.response
-        body = [*body] if type(body) is _LIST else body
-        plain = PlainResponse(body, pairs, self._status, self._status_code)
-        if self._on_close:
-            plain._on_close = [*self._on_close]
-        else:
-            plain.whole = whole_of(self.response)
-        plain.direct_passthrough = self.direct_passthrough
         return plain
 
     def as_whole(self) -> Whole | None:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 Key: TypeAlias = str | tuple[str, str, str | None]
 """A path, with method and host where sections go by those."""
 
-GUARDING: tuple[Kind, ...] = (Phase.AUTHEN, Phase.AUTHZ)
+USER_PHASES: tuple[Kind, ...] = (Phase.AUTHEN, Phase.AUTHZ)
 _EARLY: tuple[Kind, ...] = (Phase.POST_READ_REQUEST, Phase.TRANS, Phase.MAP_TO_STORAGE)
 
 # How many paths a plan remembers. A client can make up any number of them.
@@ -143,7 +143,7 @@ class Selection:
     def _run_choice(self, plan: Plan, phase: Phase) -> Choice[Run]:
         return Choice(
             self.nodes,
-            has_say_in_guards if phase in GUARDING else lambda node: _has_say_in(phase, node),
+            has_say_in_guards if phase in USER_PHASES else lambda node: _has_say_in(phase, node),
             lambda nodes: plan.run_of(phase, nodes),
             early=phase in _EARLY,
         )
@@ -170,7 +170,7 @@ def _has_say_in(kind: Kind, node: Node) -> bool:
 
 def has_say_in_guards(node: Node) -> bool:
     """Tell whether a node may change how a request is guarded: by its AUTHEN and AUTHZ handlers or its options."""
-    return node.options.guards or node.closed or any(_has_say_in(kind, node) for kind in GUARDING)
+    return node.options.guards or node.closed or any(_has_say_in(kind, node) for kind in USER_PHASES)
 
 
 def has_say_in_who_passes(node: Node) -> bool:
@@ -179,7 +179,7 @@ def has_say_in_who_passes(node: Node) -> bool:
 
 
 def _is_section(node: Node) -> bool:
-    return not node.is_handler_scope or any(_has_say_in(kind, node) for kind in (Phase.ACCESS, *GUARDING))
+    return not node.is_handler_scope or any(_has_say_in(kind, node) for kind in (Phase.ACCESS, *USER_PHASES))
 
 
 def _documents_of(nodes: Sequence[Node]) -> tuple[ErrorDocument, ...]:
@@ -270,7 +270,7 @@ class Plan:
     def entries_of(self, kind: Kind, nodes: Sequence[Node]) -> list[Entry]:
         """Return the entries of a phase that apply where these nodes do, in the order of calling."""
         entries = self.present(kind, nodes)
-        if kind in GUARDING and self.is_public(nodes):
+        if kind in USER_PHASES and self.is_public(nodes):
             return []
         return self.ordered(kind, entries)
 
@@ -300,7 +300,7 @@ class Plan:
         """Tell whether a public section applies that no guard of an inner one closes again."""
         innermost = max((node.key for node in nodes if node.options.public), default=None)
         return innermost is not None and not any(
-            entry.node.key > innermost for kind in GUARDING for entry in self.present(kind, nodes)
+            entry.node.key > innermost for kind in USER_PHASES for entry in self.present(kind, nodes)
         )
 
     def run_of(self, phase: Phase, nodes: Sequence[Node]) -> Run:
@@ -310,7 +310,7 @@ class Plan:
     def guard_of(self, nodes: Sequence[Node]) -> Guard:
         """Return how requests are guarded where these nodes apply."""
         return Guard(
-            guarded=any(self.entries_of(kind, nodes) for kind in GUARDING),
+            guarded=any(self.entries_of(kind, nodes) for kind in USER_PHASES),
             public=self.is_public(nodes),
             closed=any(node.closed for node in nodes),
             satisfy=_innermost(nodes, "satisfy", "all"),

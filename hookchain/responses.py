@@ -68,7 +68,7 @@ def status_response(req: Request, status: int | HTTPException) -> Response:
 
     Source: httpd ``ap_send_error_response`` (modules/http/http_protocol.c).
     """
-    response = _page(status) if isinstance(status, HTTPException) else _page_of_status(status).copy()
+    response = _page(status) if isinstance(status, HTTPException) else PlainResponse.copied(_page_of_status(status))
     _add_needed_headers(req, response)
     return response
 
@@ -111,7 +111,7 @@ def _add_needed_headers(req: Request, response: Response) -> None:
 def own_copy(response: Response) -> Response:
     """Return a copy that can be changed: a handler may keep one response object and answer with it again."""
     if type(response) is PlainResponse:
-        return response.copy()
+        return PlainResponse.copied(response)
     copied = object.__new__(type(response))
     kept = vars(copied)
     kept.update(vars(response))

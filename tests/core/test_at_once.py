@@ -9,7 +9,7 @@ from werkzeug.test import create_environ
 from werkzeug.wrappers import Response
 
 from hookchain import OK, Phase, current_request, header_pairs, leaving_at_once
-from hookchain.plain_response import text_response
+from hookchain.plain_response import PlainResponse, text_response
 from hookchain.stretches import ENTER
 from hookchain.testing import make_request
 from hookchain.wsgi import WSGIChain
@@ -480,7 +480,7 @@ def test_what_classes_of_responses_are_like_is_remembered_of_so_many(monkeypatch
 def test_a_copy_of_a_response_closes_what_the_response_would_close():
     response, closed = text_response(b"text"), []
     response.call_on_close(lambda: closed.append("closed"))
-    copy = response.copy()
+    copy = PlainResponse.copied(response)
     assert copy.whole is None
     copy.close()
     assert closed == ["closed"]
