@@ -153,7 +153,10 @@ def status_code(line: str) -> int:
 
 def whole_of(body: Any) -> bytes | None:
     """Return a body that is one piece of bytes; None for all others."""
-    return body[0] if type(body) is _LIST and len(body) == 1 and type(body[0]) is bytes else None
+    if type(body) is not _LIST or len(body) != 1:
+        return None
+    piece = body[0]
+    return piece if type(piece) is bytes else None
 
 
 def body_of(response: Response) -> bytes | None:
@@ -169,7 +172,7 @@ def plain_parts(response: Response) -> tuple[str, list[tuple[str, str]], bytes |
     if type(response) is PlainResponse:
         return made["_status"], [*made["pairs"]], made["whole"]
     headers: Headers = made["headers"]
-    return made["_status"], [*vars(headers)["_list"]], body_of(response)
+    return made["_status"], [*vars(headers)["_list"]], None if made["_on_close"] else whole_of(made["response"])
 
 
 def sent_response(said: bytes | Whole) -> PlainResponse:

@@ -255,8 +255,7 @@ def app_environ(req: Request, *, with_body: bool = True) -> WSGIEnvironment:
     if req.is_query_known or not query.isascii():  # else nobody has looked at it, so nobody has changed it
         query = req.query_string.decode("ascii")
     environ["QUERY_STRING"] = query
-    if "RAW_URI" in environ or "REQUEST_URI" in environ:
-        _set_targets(environ, req, path, query)
+    _set_targets(environ, req, path, query)
     environ[KEY] = req
     if req.is_touched and "env" in req.__dict__:
         environ.update(req.env)
@@ -271,17 +270,12 @@ def _set_targets(environ: WSGIEnvironment, req: Request, path: str, query: str) 
     if environ.get("SCRIPT_NAME"):
         path = req.root_path + path
     plain = f"{path}?{query}" if query else path
-    # Mostly it is spelt already as the sections saw it; with a "%" it takes a closer look to know that.
-    is_known = "%" not in path
-    for key in _TARGETS:
-        said = environ.get(key)
-        if said is not None and not (is_known and said == plain):
-            environ[key] = _target(path, query)
-
-
-def _target(path: str, query: str) -> str:
+    if environ.get("RAW_URI", plain) == plain == environ.get("REQUEST_URI", plain) and "%" not in path:
+        return  # it is spelt already as the sections saw it; with a "%" it would take a closer look to know that
     target = encode(path)
-    return f"{target}?{query}" if query else target
+    for key in _TARGETS:
+        if key in environ:
+            environ[key] = f"{target}?{query}" if query else target
 
 
 def _set_user(environ: WSGIEnvironment, req: Request) -> None:
