@@ -157,7 +157,11 @@ class ASGIChain:
         return None if task is None else _until_over(req, task)
 
     def exchange_of(self, req: ScopeRequest) -> Exchange:
-        """Return what processes a request that takes more than to answer it at once; made when first asked for."""
+        """Return what processes a request that takes more than to answer it at once; made when first asked for.
+
+        Raises:
+            HookChainError: the request is over.
+        """
         exchange: Exchange | None = req.exchange
         if exchange is None:
             wire = SocketWire(req.asgi_scope or {}) if req.is_handshake else HttpWire()

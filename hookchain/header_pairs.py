@@ -64,17 +64,36 @@ def names_in(pairs: Iterable[Pair]) -> set[str]:
 
 
 def value_in(pairs: Iterable[Pair], wanted: str) -> str | None:
-    """Return the first value of a header, which is named in lower case; None where there is none."""
+    """Return the first value of a header.
+
+    Args:
+        pairs: the headers.
+        wanted: the header's name in lower case.
+
+    Returns:
+        The value; None where there is none.
+    """
     return next((value for name, value in pairs if name.lower() == wanted), None)
 
 
 def drop(pairs: list[Pair], unwanted: str) -> None:
-    """Take off a header, which is named in lower case, as often as it is there."""
+    """Take off a header, as often as it is there.
+
+    Args:
+        pairs: the headers.
+        unwanted: the header's name in lower case.
+    """
     pairs[:] = [pair for pair in pairs if pair[0].lower() != unwanted]
 
 
 def replace(pairs: list[Pair], name: str, value: str) -> None:
-    """Let a header be there once, with this value, in the place of the first that there was."""
+    """Let a header be there once, in the place of the first that there was.
+
+    Args:
+        pairs: the headers.
+        name: the header's name as it is to be sent.
+        value: the one value that it has then.
+    """
     lower = name.lower()
     positions = [position for position, pair in enumerate(pairs) if pair[0].lower() == lower]
     if not positions:
@@ -86,7 +105,12 @@ def replace(pairs: list[Pair], name: str, value: str) -> None:
 
 
 def merge(pairs: list[Pair], more: Iterable[Pair]) -> None:
-    """Add headers to others: what is said there stays, lists such as Set-Cookie grow, nothing is said twice."""
+    """Add headers to others: what is said there stays, lists such as Set-Cookie grow, nothing is said twice.
+
+    Args:
+        pairs: the headers that are added to.
+        more: those that are added.
+    """
     names, count = names_in(pairs), len(pairs)
     for name, value in more:
         lower = name.lower()
@@ -100,6 +124,11 @@ def _is_said(lower: str, value: str, pairs: Iterable[Pair]) -> bool:
 
 def complete_pairs(pairs: list[Pair], length: int | None, type_pair: Pair | None) -> bool:
     """Add the length of the body, where it is known, and a type, where none is said.
+
+    Args:
+        pairs: the headers.
+        length: the length in bytes, or None where it is not known.
+        type_pair: the Content-Type for headers that say none; None where they need not.
 
     Returns:
         False where more is to be done than that; nothing is changed then.

@@ -112,6 +112,11 @@ def _sent(req: Request, made: PlainResponse, type_pair: Pair | None) -> PlainRes
 def leave_plainly(first: Request, record: Request, ended: Success | Response) -> PlainResponse | None:
     """Make a response ready that says all by itself, and about which nobody is to be asked.
 
+    Args:
+        first: the request itself.
+        record: the record that the response answers; another one after an internal redirect.
+        ended: the response, and whether the cycle succeeded.
+
     Returns:
         The response; None where ``leave`` has to go through all that it may be given.
     """

@@ -249,7 +249,16 @@ class Plan:
         self.known[key] = selection
 
     def find(self, path: str, method: str, host: str | None) -> Selection:
-        """Find what applies, without a request."""
+        """Find what applies, without a request.
+
+        Args:
+            path: the one path.
+            method: in capital letters.
+            host: as ``host_of`` returns it.
+
+        Returns:
+            The selection, which all requests share to which the same nodes apply.
+        """
         prefix = self._prefixes.longest_of(path)
         return prefix.selection or self._find_among(prefix, path, method, host)
 
@@ -268,7 +277,15 @@ class Plan:
         return selection
 
     def entries_of(self, kind: Kind, nodes: Sequence[Node]) -> list[Entry]:
-        """Return the entries of a phase that apply where these nodes do, in the order of calling."""
+        """Return the entries of a phase that apply where these nodes do, in the order of calling.
+
+        Args:
+            kind: the phase, or the kind of filter.
+            nodes: outermost first.
+
+        Returns:
+            The entries; none of AUTHEN and AUTHZ where a public section applies.
+        """
         entries = self.present(kind, nodes)
         if kind in USER_PHASES and self.is_public(nodes):
             return []
@@ -291,7 +308,15 @@ class Plan:
         return self._earlier.get(entry, frozenset())
 
     def present(self, kind: Kind, nodes: Sequence[Node]) -> list[Entry]:
-        """Return the entries of a phase in these nodes that no inner node's ``without`` switches off."""
+        """Find the entries of a phase that no inner node's ``without`` switches off.
+
+        Args:
+            kind: the phase, or the kind of filter.
+            nodes: outermost first.
+
+        Returns:
+            The entries in these nodes, in the order in which they were declared.
+        """
         entries = [entry for node in nodes for entry in node.entries if entry.kind is kind]
         switches = [node for node in nodes if node.options.without]
         return [entry for entry in entries if not any(switches_off(node, entry) for node in switches)]
@@ -304,7 +329,15 @@ class Plan:
         )
 
     def run_of(self, phase: Phase, nodes: Sequence[Node]) -> Run:
-        """Return what is called in a phase where these nodes apply."""
+        """Make what is called in a phase.
+
+        Args:
+            phase: the phase.
+            nodes: those that apply, outermost first.
+
+        Returns:
+            The run.
+        """
         return Run(phase, [entry.handler for entry in self.entries_of(phase, nodes)])
 
     def guard_of(self, nodes: Sequence[Node]) -> Guard:
@@ -321,7 +354,15 @@ class Plan:
 
 
 def switches_off(node: Node, entry: Entry) -> bool:
-    """Tell whether a node's ``without`` names this entry of an outer node."""
+    """Tell whether a node's ``without`` names an entry of an outer node.
+
+    Args:
+        node: the node.
+        entry: the entry; one of the same node or of an inner one is never switched off.
+
+    Returns:
+        Whether it does.
+    """
     return entry.node.key < node.key and any(map(entry.stands_for, node.options.without))
 
 
@@ -370,7 +411,16 @@ def constraints(entries: Collection[Entry]) -> dict[Entry, frozenset[Entry]]:
 def referred(
     reference: Any, entries: Collection[Entry], by_name: Mapping[object, Collection[Entry]]
 ) -> Collection[Entry]:
-    """Return the entries that a name or function stands for."""
+    """Find the entries that a name or function stands for.
+
+    Args:
+        reference: a name or a function, as in ``before=``.
+        entries: all of the chain.
+        by_name: the same, by the names of their handlers.
+
+    Returns:
+        The entries, of whatever phase; none where there is none.
+    """
     if isinstance(reference, str):
         return by_name.get(reference, ())
     return [entry for entry in entries if entry.stands_for(reference)]

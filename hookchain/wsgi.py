@@ -167,7 +167,20 @@ class AppAnswer:
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
     ) -> Callable[[bytes], object]:
-        """Take status and headers; with ``exc_info`` again, as long as they have not left."""
+        """Take status and headers; with ``exc_info`` again, as long as they have not left.
+
+        Args:
+            status: the status line.
+            headers: pairs of name and value.
+            exc_info: what ``sys.exc_info()`` told the app, where it answers an error.
+
+        Returns:
+            ``write``, which takes a piece of the body.
+
+        Raises:
+            HookChainError: it is called twice without ``exc_info``.
+            BaseException: that of ``exc_info``, where the first ones have left.
+        """
         if self.started is not None and exc_info is None:
             raise HookChainError("the app called start_response twice without exc_info")
         if self._left:
@@ -181,7 +194,19 @@ class AppAnswer:
         self.written.append(data)
 
     def response(self, body: Iterable[bytes]) -> Response:
-        """Make a response; the app is run as far as it has to be to know its status."""
+        """Make a response; the app is run as far as it has to be to know its status.
+
+        Args:
+            body: what the app returned; it is closed where there is no response.
+
+        Returns:
+            The response.
+
+        Raises:
+            HookChainError: the app ended without calling ``start_response``.
+            ValueError: a header must not leave.
+            BaseException: whatever the app raises on the way.
+        """
         started = self.started
         if started is not None and type(body) in _COMPLETE and self.written is None:
             self._left = True
