@@ -26,6 +26,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 LONG = 0.1
 """Seconds after which a client may have lost patience: then the server is asked, in case that nobody else does."""
 
+_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 _BLOCKS = 4
 """How many blocks of a file are read at once: so many are in memory for each client."""
 
@@ -76,7 +77,7 @@ class Outgoing:
             self._complete()
 
     def _is_all(self, message: Message, size: int) -> bool:
-        if "headers" in message:
+        if message["type"] in _STARTS:  # trailers have headers too, which may be read but once
             self._due = announced_length(message)
             return False
         return self._due is not None and self._req.bytes_sent + size >= self._due

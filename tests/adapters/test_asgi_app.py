@@ -342,6 +342,40 @@ def test_messages_of_extensions_pass(hooks, finished, tmp_path):
     assert finished.req.bytes_sent == 5
 
 
+@pytest.mark.parametrize("way", ["as it is", "filtered", "with more headers"])
+def test_the_headers_of_an_app_may_be_an_iterator(hooks, way):
+    if way == "filtered":
+        filtered(hooks)
+    elif way == "with more headers":
+        hooks.fixup(lambda req: req.headers_out.add("X-Ours", "1"))
+    logged = []
+    hooks.log(lambda req: logged.append(req.response.headers["X-App"]))
+    pairs = [(b"content-type", b"text/odd"), (b"content-length", b"2"), (b"x-app", b"one")]
+    served = serve(hooks.asgi(answering({**start(), "headers": iter(pairs)}, piece(b"a", more=True), piece(b"b"))))
+    ours = [(b"x-ours", b"1")] if way == "with more headers" else []
+    assert served.start["headers"] == pairs + ours
+    assert (served.body, logged) == (b"ab", ["one"])
+
+
+def test_trailers_that_are_an_iterator_reach_the_server_and_announce_no_length(hooks, finished):
+    left = []
+    pairs = [(b"content-length", b"1"), (b"x-sum", b"abc")]
+    trailers = {"type": "http.response.trailers", "headers": iter(pairs)}
+
+    async def served(scope, receive, send):
+        async def take(message):
+            if message["type"] == "http.response.trailers":
+                left.extend(message["headers"])
+            else:
+                await send(message)
+
+        await hooks.asgi(answering(start(trailers=True), piece(b"ab"), trailers))(scope, receive, take)
+
+    assert serve(served).body == b"ab"
+    assert left == pairs
+    assert finished.req.bytes_sent == 2
+
+
 def test_a_piece_of_a_file_that_the_server_copies_is_counted(hooks, finished):
     copied = {"type": "http.response.zerocopysend", "file": 0, "count": 7, "more_body": True}
     serve(hooks.asgi(answering(start(), copied, piece())))
