@@ -40,10 +40,13 @@ class _ResponseOfApp(MadeResponse):
     """The attribute ``response``, where the app has sent it by itself likewise made when it is first asked for."""
 
     def __get__(self, req: Any, owner: type) -> Any:
-        if req is None or req.start is None:
-            return super().__get__(req, owner)
-        response = req.__dict__["response"] = HttpWire().opening(req.start)
-        return response
+        if req is not None and req.start is not req.opened:
+            self.__set__(req, HttpWire().opening(req.start))
+        return super().__get__(req, owner)
+
+    def __set__(self, req: Any, response: Response | None) -> None:
+        super().__set__(req, response)
+        req.opened = req.start
 
 
 class ScopeRequest(Request):
@@ -53,10 +56,12 @@ class ScopeRequest(Request):
         incoming: what the server sends in.
         exchange: who processes it, where it is not answered at once.
         start: what the app began its answer with, where that was sent as it is.
+        opened: the same, once ``response`` has been made of it or set.
     """
 
     exchange: Any = None
     start: Message | None = None
+    opened: Message | None = None
     response: Response | None = cast("Any", _ResponseOfApp())
     is_query_known = False
     query_string: Any = Query(lambda req: req.asgi_scope.get("query_string", b""))

@@ -51,16 +51,22 @@ class TraceEntry(NamedTuple):
 
 
 class MadeResponse:
-    """The attribute ``response`` of a request whose answer was sent as it is, made when it is first asked for."""
+    """The attribute ``response`` of a request; where its answer was sent as it is, made when it is first asked for."""
 
     def __get__(self, req: Request | None, owner: type) -> Response | MadeResponse | None:
-        """Make it; from then on Python finds it in the request itself, as it finds any other."""
+        """Return it; what was sent counts, whatever a handler may have set before."""
         if req is None:
             return self
-        if req.said is None:
-            return None
-        response = req.__dict__["response"] = sent_response(req.said)
+        if req.said is not None:
+            self.__set__(req, sent_response(req.said))
+        response: Response | None = req.__dict__.get("response")
         return response
+
+    def __set__(self, req: Any, response: Response | None) -> None:
+        """Take another one."""
+        req.__dict__["response"] = response
+        if req.said is not None:
+            req.said = None
 
 
 class Request(ReadableRequest, WritableRequest):

@@ -90,6 +90,17 @@ def test_an_answer_that_is_not_ordinary_is_looked_at_closer(hooks, made, finishe
     assert headers is None or server.start["headers"] == headers
 
 
+def test_the_response_that_log_sees_is_the_apps_whatever_was_set_before(hooks, made):
+    seen = []
+    hooks.register("fixup", lambda req: setattr(req, "response", Response("mine", 418)), blocking=False)
+    hooks.register("log", lambda req: seen.append((req.response, req.response)), blocking=False)
+    serve(hooks.asgi(answering(start(202, headers=[LENGTH]), piece(b"direct"))))
+    ((first, again),) = seen
+    assert first is again
+    assert first.status_code == 202
+    assert made == []
+
+
 def test_headers_that_the_app_itself_gives_the_request_go_with_its_answer(hooks, made):
     async def app(scope, receive, send):
         scope["hookchain.request"].headers_out["X-Own"] = "1"

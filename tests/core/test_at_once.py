@@ -13,7 +13,7 @@ from hookchain.plain_response import PlainResponse, text_response
 from hookchain.stretches import ENTER
 from hookchain.testing import make_request
 from hookchain.wsgi import WSGIChain
-from tests.asking import by_handle, by_wsgi, quiet
+from tests.asking import by_asgi, by_handle, by_wsgi, quiet
 from tests.core.test_framework import Recorded
 
 
@@ -52,6 +52,29 @@ def test_the_response_of_a_text_is_there_for_whoever_asks_for_it():
     assert first is again
     assert (first.get_data(), first.headers["Content-Length"], status) == (b"text", "4", 200)
     assert answer.headers.to_wsgi_list() == first.headers.to_wsgi_list()
+
+
+@pytest.mark.parametrize("way", [by_handle, by_wsgi, by_asgi])
+@pytest.mark.parametrize("kind", [str, Response, lambda text: iter([text])], ids=["text", "response", "stream"])
+def test_the_response_that_log_sees_is_the_one_that_was_sent_whatever_was_set_before(way, kind):
+    hooks, seen = quiet(), []
+    hooks.fixup(lambda req: setattr(req, "response", Response("mine", 418, headers={"X-Mine": "1"})))
+    hooks.content(lambda req: kind("text"))
+    hooks.log(lambda req: seen.append((req.response, req.response)))
+    assert way(hooks).body == b"text"
+    ((first, again),) = seen
+    assert first is again
+    assert (first.status_code, "X-Mine" in first.headers) == (200, False)
+
+
+def test_a_response_that_is_set_when_a_text_has_been_sent_is_there_from_then_on():
+    hooks, seen = quiet(), []
+    later = Response("later")
+    hooks.log(lambda req: setattr(req, "response", later))
+    hooks.log(lambda req: seen.append(req.response))
+    hooks.content(lambda req: "text")
+    assert by_wsgi(hooks).body == b"text"
+    assert seen == [later]
 
 
 @pytest.mark.parametrize("answer", ["\ud800", ("\ud800", 201)], ids=["text", "tuple"])
