@@ -58,7 +58,7 @@ class ASGIChain:
         self.app = app
         self._called: ASGIApp = _live if app is None else app
         self._running: dict[Request, Turn] = {}
-        self._shutting_down: dict[int, asyncio.Event] = {}
+        self._shutting_down: dict[asyncio.Event, int] = {}
         self._handler = None if app is None else Handler(app, Phase.CONTENT, name=f"app {app_name(app)}")
         if self._handler is not None:
             self._handler.call, self._handler.is_async = _pull, True
@@ -92,8 +92,9 @@ class ASGIChain:
             await self._process(req, said, send, context)
         finally:
             del self._running[req]
-            if self._shutting_down and get_ident() in self._shutting_down:
-                self._shutting_down[get_ident()].set()
+            for ended, thread in list(self._shutting_down.items()):
+                if thread == get_ident():
+                    ended.set()
             if req.exchange is not None:
                 req.exchange.close()
 
@@ -111,18 +112,21 @@ class ASGIChain:
         # may use what the app closes then.
         message = await receive()
         if message["type"] == "lifespan.shutdown":
-            here = get_ident()
-            self._shutting_down[here] = ended = asyncio.Event()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.chain.cleanup_timeout):
-                    while self._is_running(here):
-                        await ended.wait()
-                        ended.clear()
-            del self._shutting_down[here]
+                    await self._all_ended(get_ident())
         return message
 
-    def _is_running(self, thread: int) -> bool:
-        return any(whose == thread for whose, *_ in list(self._running.values()))
+    async def _all_ended(self, here: int) -> None:
+        """Wait until no request runs on the event loop of this thread."""
+        ended = asyncio.Event()
+        self._shutting_down[ended] = here
+        try:
+            while any(thread == here for thread, *_ in list(self._running.values())):
+                await ended.wait()
+                ended.clear()
+        finally:
+            del self._shutting_down[ended]
 
     async def _process(self, req: ScopeRequest, said: Begun, send: Send, context: Context) -> None:
         """Process a request to its end that has come so far."""

@@ -337,6 +337,37 @@ def test_at_the_shutdown_the_server_waits_for_a_direct_answer(hooks, finished):
     assert events == ["answered", "shutdown"]
 
 
+def test_two_lifespans_of_one_loop_wait_for_the_same_request(hooks, finished):
+    going, events = asyncio.Event(), []
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            events.append("shutdown")
+            return
+        await send(start())
+        await going.wait()
+        await send(piece(b"x"))
+        events.append("answered")
+
+    async def shutdown():
+        return {"type": "lifespan.shutdown"}
+
+    async def run():
+        served = hooks.asgi(app)
+        request = asyncio.ensure_future(Server().run(served, http_scope()))
+        await asyncio.sleep(0.01)
+        lives = [asyncio.ensure_future(served({"type": "lifespan"}, shutdown, None)) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        lives.pop().cancel()  # as a server does that has no more patience
+        await asyncio.sleep(0)
+        going.set()
+        await asyncio.wait_for(asyncio.gather(request, *lives), 2)
+
+    asyncio.run(run())
+    assert events == ["answered", "shutdown", "shutdown"]
+
+
 # --- what is left behind
 
 
