@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
@@ -17,24 +18,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[[Request], Any])
 Names: TypeAlias = str | Collection[str]
-
-
-_OPTIONS = (
-    "exact",
-    "methods",
-    "hosts",
-    "directory",
-    "files",
-    "endpoint",
-    "when",
-    "order",
-    "before",
-    "after",
-    "requires",
-    "name",
-    "blocking",
-    "allow_duplicate",
-)
 
 
 class PhaseDecorator:
@@ -75,10 +58,9 @@ class PhaseDecorator:
         Raises:
             DeclarationError: there is no such option; what else ``register`` raises.
         """
-        for name in options:
-            if name not in _OPTIONS:
-                hint = did_you_mean(name, ("location", *_OPTIONS))
-                raise DeclarationError(f"{self._phase}() takes no option {name!r}{hint}")
+        known = inspect.signature(self._registry.register).parameters
+        for name in options.keys() - known.keys():
+            raise DeclarationError(f"{self._phase}() takes no option {name!r}{did_you_mean(name, known)}")
         if callable(location):
             self._registry.register(self._phase, location, **options)
             return location
