@@ -84,9 +84,9 @@ def _target_of(url: str) -> tuple[str, str]:
     return path, host
 
 
-def _code_for(req: Request) -> str:
-    guard, passed = req.selection.guard, followed(route_of(req))
-    if not guard.conditional and guard.fixed.closed and not (guard.fixed.guarded or guard.fixed.public):
+def _code_for(req: Request, guards: Sequence[Guarding]) -> str:
+    passed = followed(route_of(req))
+    if all(guard.state == "closed" for guard in guards):
         # Behind the guards nothing is called.
         passed = itertools.takewhile(lambda stretch: stretch.end <= STEP_OF[Phase.ACCESS], passed)
     return "\n".join(listing(stretch.parts) for stretch in (*passed, ending_of(req)) if stretch.handlers)
@@ -120,7 +120,7 @@ class _Explainer:
             rows=tuple(rows),
             filters=tuple(row for kind in Filter for part in self._rows(kind) for row in part),
             error_documents=tuple(map(self._document, self._selection.documents.everything())),
-            code=_code_for(req),
+            code=_code_for(req, guards),
         )
 
     # --- handlers and filters
