@@ -34,7 +34,7 @@ from .plain_response import PlainResponse, text_response
 from .refusals import answered, refused, refused_path
 from .request import Request
 from .responses import set_status
-from .results import DONE, FIRST_STATUS, OK, Outcome, Raised, body_response, encoded
+from .results import DONE, FIRST_STATUS, OK, TEXT, Outcome, Raised, body_response, encoded
 from .runs import Settled
 from .signals import heard
 from .straight import CHECKED, IN_DOUBT
@@ -254,7 +254,7 @@ def _shake_hands(req: Request) -> Steps[Outcome | Success]:
 
 def content_outcome(req: Request, handler: Handler, answer: object) -> Outcome | Success:
     """Turn what a content handler or an error document's handler answered into an outcome."""
-    text = answer if isinstance(answer, bytes) else encoded(answer) if isinstance(answer, str) else None
+    text = encoded(answer) if isinstance(answer, TEXT) else None
     if text is not None:  # what else an answer can mean need not be asked
         req.decided_by = handler.name
         response = text_response(text)

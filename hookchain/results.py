@@ -148,10 +148,10 @@ def body_response(body: object) -> Response:
     return _refuse(body)
 
 
-def encoded(text: str) -> bytes | None:
+def encoded(text: str | bytes) -> bytes | None:
     """Return a text as it is sent, in UTF-8; None where UTF-8 can't say it."""
     try:
-        return text.encode()
+        return text if isinstance(text, bytes) else text.encode()
     except UnicodeEncodeError:
         return None
 
