@@ -15,11 +15,11 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from . import signals
+from .choice import Choice
 from .error_log import log_error
 from .exceptions import HookChainError, ResultError
 from .handlers import Handler
 from .phases import Phase
-from .plan import Choice
 from .request import Request, TraceEntry
 from .results import Outcome, Raised, UnusableAnswerError, full_response, outcome_of
 from .runs import Function, Run, Settled, Step, record_name, send
