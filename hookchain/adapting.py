@@ -28,6 +28,7 @@ from .made import made
 from .paths import decode, encode, is_its_spelling
 from .plain_response import PLAIN_STATUSES
 from .records import current
+from .request import MadeResponse
 from .results import Outcome, Raised
 from .runs import Function, Step
 from .threads import Threads
@@ -46,6 +47,7 @@ __all__ = [
     "Handler",
     "InCallersContext",
     "InContext",
+    "MadeResponse",
     "Outcome",
     "Raised",
     "RequestBody",

@@ -7,7 +7,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, cast
 
 from hookchain import Request
-from hookchain.adapting import EnvironRequest, is_its_spelling, made, thread_loop
+from hookchain.adapting import EnvironRequest, MadeResponse, is_its_spelling, made, thread_loop
 
 from .answers import from_django
 from .record import KEY, RAW_PATH, Record, body_of, server_of
@@ -17,19 +17,24 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
+    from hookchain import Response
+
 
 def _wait(coroutine: Coroutine[Any, Any, bytes]) -> bytes:
     return thread_loop.run(coroutine, copy_context())
 
 
-class _Answer:
-    """The response of a request whose answer Django sends itself, for who asks behind it."""
+class _Answer(MadeResponse):
+    """The attribute ``response``, where Django sends its answer itself likewise made when it is first asked for."""
 
-    def __get__(self, record: WSGIRecord | None, owner: type) -> Any:
-        if record is None or record.passed is None:
-            return None
-        response = record.__dict__["response"] = from_django(record.passed)
-        return response
+    def __get__(self, record: Any, owner: type) -> Any:
+        if record is not None and record.passed is not None:
+            self.__set__(record, from_django(record.passed))
+        return super().__get__(record, owner)
+
+    def __set__(self, record: Any, response: Response | None) -> None:
+        super().__set__(record, response)
+        record.passed = None
 
 
 class WSGIRecord(Record, EnvironRequest):

@@ -12,6 +12,7 @@ from django.http.response import ResponseHeaders
 from django.test import RequestFactory, override_settings
 
 from django_hookchain import HookChainMiddleware
+from hookchain import Response
 from hookchain.testing import make_request
 from tests.adapters.django.places import project, wsgi_answer
 from tests.asking import quiet
@@ -129,6 +130,14 @@ def test_a_request_that_is_not_answered_yet_has_no_response():
     hooks.fixup(lambda req: seen.append(req.response))
     behind(hooks, lambda _: HttpResponse(b"hello"))(RequestFactory().get("/"))
     assert seen == [None]
+
+
+def test_what_django_has_sent_counts_whatever_a_handler_had_set_before():
+    hooks, seen = quiet(), []
+    hooks.fixup(lambda req: setattr(req, "response", Response("early")))
+    hooks.log(lambda req: seen.append(req.response.get_data()))
+    behind(hooks, lambda _: HttpResponse(b"hello"))(RequestFactory().get("/")).close()
+    assert seen == [b"hello"]
 
 
 def test_a_view_may_forget_the_record():
