@@ -115,6 +115,7 @@ def _find(name: str) -> Any:
         sys.path.insert(0, folder)
     if name.endswith(".toml"):
         chain = HookChain(Path(name).stem)
+        chain.origin = name
         _guarded(f"reading {name}", lambda: chain.configure_file(name))
         return chain
     module_name, colon, path = name.partition(":")

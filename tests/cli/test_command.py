@@ -211,6 +211,14 @@ def test_check_reports_the_problems_of_a_module_that_compiles_its_chain_itself(w
     assert result.stdout.endswith("wrong:app: 2 problems, 0 warnings\n")
 
 
+def test_a_problem_of_a_toml_file_is_placed_there(write, site):
+    write("hookchain.toml", 'document_root = "no/such/folder"\n')
+    result = run("check", "hookchain.toml")
+    assert result.exit_code == 1
+    assert "[document-root-missing]" in result.output
+    assert "at hookchain.toml\n" in result.output
+
+
 def test_check_takes_a_toml_file(write, site):
     write("hookchain.toml", 'fixup = "site_hooks.office_only"\n')
     assert run("check", "hookchain.toml").exit_code == 0
