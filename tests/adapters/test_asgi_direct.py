@@ -306,9 +306,8 @@ def test_an_app_may_ask_itself_in_a_subrequest(hooks, finished, made):
     assert [req.bytes_sent for req in finished] == [5]
 
 
-def test_at_the_shutdown_the_server_waits_for_a_direct_answer(hooks, finished):
-    """Finishers may use what the app closes then."""
-    going, events = asyncio.Event(), []
+def answering_when(going, events):
+    """Make an app that ends its answer when it may, and notes that and its shutdown."""
 
     async def app(scope, receive, send):
         if scope["type"] == "lifespan":
@@ -320,8 +319,20 @@ def test_at_the_shutdown_the_server_waits_for_a_direct_answer(hooks, finished):
         await send(piece(b"x"))
         events.append("answered")
 
+    return app
+
+
+async def shutdown():
+    """Say what a server says that shuts down."""
+    return {"type": "lifespan.shutdown"}
+
+
+def test_at_the_shutdown_the_server_waits_for_a_direct_answer(hooks, finished):
+    """Finishers may use what the app closes then."""
+    going, events = asyncio.Event(), []
+
     async def run():
-        served = hooks.asgi(app)
+        served = hooks.asgi(answering_when(going, events))
         request = asyncio.ensure_future(Server().run(served, http_scope()))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -330,9 +341,6 @@ def test_at_the_shutdown_the_server_waits_for_a_direct_answer(hooks, finished):
         going.set()
         await asyncio.gather(request, life)
 
-    async def shutdown():
-        return {"type": "lifespan.shutdown"}
-
     asyncio.run(run())
     assert events == ["answered", "shutdown"]
 
@@ -340,21 +348,8 @@ def test_at_the_shutdown_the_server_waits_for_a_direct_answer(hooks, finished):
 def test_two_lifespans_of_one_loop_wait_for_the_same_request(hooks, finished):
     going, events = asyncio.Event(), []
 
-    async def app(scope, receive, send):
-        if scope["type"] == "lifespan":
-            await receive()
-            events.append("shutdown")
-            return
-        await send(start())
-        await going.wait()
-        await send(piece(b"x"))
-        events.append("answered")
-
-    async def shutdown():
-        return {"type": "lifespan.shutdown"}
-
     async def run():
-        served = hooks.asgi(app)
+        served = hooks.asgi(answering_when(going, events))
         request = asyncio.ensure_future(Server().run(served, http_scope()))
         await asyncio.sleep(0.01)
         lives = [asyncio.ensure_future(served({"type": "lifespan"}, shutdown, None)) for _ in range(3)]
