@@ -7,6 +7,7 @@ import contextlib
 import gc
 import http
 import logging
+import threading
 
 import pytest
 from werkzeug.wrappers import Response
@@ -361,6 +362,38 @@ def test_two_lifespans_of_one_loop_wait_for_the_same_request(hooks, finished):
 
     asyncio.run(run())
     assert events == ["answered", "shutdown", "shutdown"]
+
+
+def test_a_request_that_ends_on_another_loop_is_none_that_a_lifespan_waits_for(hooks, finished):
+    going, events, elsewhere = asyncio.Event(), [], []
+    began, may_end = threading.Event(), threading.Event()
+
+    async def waits(scope, receive, send):
+        began.set()
+        await asyncio.to_thread(may_end.wait)
+        await answering(start(), piece(b"x"))(scope, receive, send)
+        elsewhere.append("answered")
+
+    async def app(scope, receive, send):
+        asked = waits if scope.get("path") == "/elsewhere" else answering_when(going, events)
+        await asked(scope, receive, send)
+
+    async def run():
+        served = hooks.asgi(app)
+        other = threading.Thread(target=serve, args=(served, http_scope("/elsewhere")))
+        other.start()
+        request = asyncio.ensure_future(Server().run(served, http_scope()))
+        await asyncio.to_thread(began.wait)
+        life = asyncio.ensure_future(served({"type": "lifespan"}, shutdown, None))
+        await asyncio.sleep(0.01)
+        may_end.set()
+        await asyncio.to_thread(other.join)
+        assert (elsewhere, events) == (["answered"], [])
+        going.set()
+        await asyncio.wait_for(asyncio.gather(request, life), 2)
+
+    asyncio.run(run())
+    assert events == ["answered", "shutdown"]
 
 
 # --- what is left behind
