@@ -29,6 +29,8 @@ import pytest
 from sybil import Document, Example
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 
+from tests.asking import own_receivers
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
@@ -116,7 +118,7 @@ class Snippets(pytest.Item):
 
     def run_all(self) -> None:
         """Run them one after the other."""
-        with empty_folder(), own_loggers():
+        with empty_folder(), own_loggers(), own_receivers():
             for example in snippets(self.path):
                 example.evaluate()
 

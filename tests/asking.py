@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from typing import Any
 
 from werkzeug.datastructures import Headers
 
-from hookchain import HookChain
+from hookchain import HookChain, signals
 from hookchain.request import Request
 from hookchain.testing import make_request
 from tests.adapters.asgi_server import scope_of_environ, serve
@@ -120,6 +121,16 @@ WAYS = {"handle": by_handle, "ahandle": by_ahandle, "wsgi": by_wsgi, "asgi": by_
 def quiet(name: str | None = None, **options: Any) -> HookChain:
     """Return a chain that writes no access log, as most tests want it."""
     return HookChain(name, **{"access_log": False, **options})
+
+
+@contextlib.contextmanager
+def own_receivers() -> Iterator[None]:
+    """Take away the receivers that were left behind: with one, each later request of the process keeps a trace."""
+    try:
+        yield
+    finally:
+        for signal in (*signals.OBSERVING, signals.got_exception):
+            signal.receivers.clear()
 
 
 class Calls(list[Any]):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from hookchain import signals
-from tests.asking import WAYS
+from tests.asking import WAYS, own_receivers
 
 
 @pytest.fixture(autouse=True)
 def _nobody_listens_afterwards():
-    """Take away the receivers that a test has left: with one, each later request of the process keeps a trace."""
-    yield
-    for signal in (*signals.OBSERVING, signals.got_exception):
-        signal.receivers.clear()
+    with own_receivers():
+        yield
 
 
 @pytest.fixture(params=sorted(WAYS))

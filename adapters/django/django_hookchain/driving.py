@@ -206,6 +206,22 @@ class HeldBody:
         self._body.close()
 
 
+class Closer:
+    """Finishes a request when Django closes its response; a copy of that, as a cache keeps one, finishes nothing."""
+
+    def __init__(self, close: Callable[[], object] | None = None) -> None:
+        self._close = close
+
+    def __call__(self) -> None:
+        """Finish the request."""
+        if self._close is not None:
+            self._close()
+
+    def __reduce__(self) -> tuple[type[Closer], tuple[()]]:
+        """Leave the request out: it can't be copied, and was finished where it was answered."""
+        return Closer, ()
+
+
 def _loop_of_thread() -> asyncio.AbstractEventLoop | None:
     return getattr(SyncToAsync.threadlocal, "main_event_loop", None)
 

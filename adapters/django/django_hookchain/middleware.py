@@ -40,7 +40,7 @@ from hookchain.adapting import (
 )
 
 from .answers import copy, from_django, is_whole, to_django
-from .driving import HeldBody, InServersContext, Inside, SensitiveThreads, ServedBody, abandon
+from .driving import Closer, HeldBody, InServersContext, Inside, SensitiveThreads, ServedBody, abandon
 from .record import KEY, Record, record_of
 from .settings import load_chain, place_findings
 from .surroundings import FAILURE, Surroundings, keep_page, taken_failure
@@ -204,7 +204,7 @@ def _sent(req: Record, response: Response, body: Delivery | ServedBody) -> HttpR
 
 def _closing(req: Record, sent: Any, body: _Body, held: _Body | HeldBody) -> HttpResponseBase:
     """Finish the request when Django closes its response, or the request itself."""
-    sent.__dict__["_resource_closers"].append(held.close)
+    sent.__dict__["_resource_closers"].append(Closer(held.close))
     native = req.native
     close = native.close
 

@@ -9,6 +9,7 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponse
 from django.http.response import ResponseHeaders
+from django.middleware.cache import CacheMiddleware
 from django.test import RequestFactory, override_settings
 
 from django_hookchain import HookChainMiddleware
@@ -39,12 +40,43 @@ def test_a_middleware_before_the_chain_finds_the_headers_and_changes_them():
     assert dict(response.headers) == dict(response.items())
 
 
+def cached(response):
+    """Return a response as a cache of Django's gives it back."""
+    return pickle.loads(pickle.dumps(response))  # noqa: S301 - our own
+
+
 def test_a_response_in_a_cache_is_djangos_own():
     chain = behind(quiet(), lambda request: HttpResponse(b"hello"))
     response = chain(RequestFactory().get("/"))
-    cached = pickle.loads(pickle.dumps(response))  # noqa: S301 - our own
-    assert type(cached.headers) is ResponseHeaders
-    assert dict(cached.items()) == dict(response.items())
+    kept = cached(response)
+    assert type(kept.headers) is ResponseHeaders
+    assert dict(kept.items()) == dict(response.items())
+
+
+@pytest.mark.parametrize("make", [HttpResponse, Response], ids=["Django's", "the chain's"])
+def test_a_response_in_a_cache_finishes_no_request(make):
+    hooks, finished = quiet(), []
+    hooks.log(finished.append)
+    hooks.content(lambda req: None if make is HttpResponse else make(b"hello"))
+    response = behind(hooks, lambda request: HttpResponse(b"hello"))(RequestFactory().get("/"))
+    kept = cached(response)
+    assert (kept.content, dict(kept.items())) == (b"hello", dict(response.items()))
+    kept.close()
+    assert finished == []
+    response.close()
+    assert len(finished) == 1
+
+
+def test_a_cache_before_the_chain_keeps_its_response():
+    hooks, finished = quiet(), []
+    hooks.log(finished.append)
+    chain = behind(hooks, lambda request: HttpResponse(b"hello"))
+    keep = CacheMiddleware(chain, page_timeout=60)
+    for _ in range(2):
+        answer = keep(RequestFactory().get("/kept"))
+        answer.close()
+        assert answer.content == b"hello"
+    assert len(finished) == 1
 
 
 def test_a_response_that_a_view_keeps_and_changes_has_the_length_that_it_has():
