@@ -81,7 +81,7 @@ class ASGIChain:
         self.chain.begin(req)
         context = copy_context()
         said = context.run(say_on_loop, req)
-        if type(said) is bytes and nothing_is_left(req):
+        if type(said) is bytes and not req.has_body and nothing_is_left(req):
             try:  # noqa: SIM105 - to suppress it would cost as much as several handlers
                 await _send_whole(req, start_of_text(said), said, send)
             except OSError:  # as the standard wants it where the client is gone
@@ -135,7 +135,7 @@ class ASGIChain:
         if said is ASKS_APP:
             if not await in_context(DirectApp(req, send, self._running[req][-1]).run(self._called), context):
                 return
-        elif req.exchange is not None or (whole := _whole(said)) is None:
+        elif req.exchange is not None or _is_unread(req) or (whole := _whole(said)) is None:
             rest: Any = sent_response(said) if isinstance(said, bytes | tuple) else said
             await in_context(self.exchange_of(req).run(rest), context)
             return
@@ -176,6 +176,11 @@ class ASGIChain:
             if self.app is not None and self._handler is not None:
                 exchange.put_in_front_of(self.app, self._handler)
         return exchange
+
+
+def _is_unread(req: ScopeRequest) -> bool:
+    """Tell whether some of the body may yet come, which has to be dropped while the answer is sent."""
+    return req.has_body and req.incoming.has_unread_body
 
 
 def _whole(said: Begun) -> tuple[Message, bytes] | None:

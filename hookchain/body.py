@@ -281,6 +281,11 @@ class RequestBody:
             max_bytes -= dropped
         return self._source.ended
 
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether some of what is kept is in a temporary file."""
+        return self._spool is not None and self._spool.size > self.max_memory
+
     def close(self) -> None:
         """Give up what was kept; reading raises ValueError from now on, dropping the rest (`exhaust`) does not."""
         self._source.release()

@@ -110,7 +110,7 @@ def say_on_loop(req: Request) -> SaidOnLoop | Coroutine[Any, Any, SaidOnLoop]:
     current.set(req)
     try:
         stretch = route_of(req)[0]
-        if stretch is None or stretch.blocking or req.has_body:
+        if stretch is None or stretch.blocking:
             return cycle(req)
         return _awaited(req, stretch) if stretch.is_async else _say_on_loop(req, stretch, stretch.call(req))
     except BaseException as error:

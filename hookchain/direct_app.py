@@ -38,7 +38,7 @@ class DirectApp:
     _start: Message | None
 
     def __init__(self, req: ScopeRequest, send: Send, around: Context) -> None:
-        """Get ready; ``req`` has come as far as to the app and has no body, the others are the server's."""
+        """Get ready; ``req`` has come as far as to the app, the others are the server's."""
         self._req = req
         self._around = around
         self._send = send
@@ -121,7 +121,7 @@ class DirectApp:
         if message.get("more_body", False):
             if self._bytes_due() > self._req.bytes_sent + size:
                 return size
-        elif perf_counter() - self._req.started > LONG:
+        elif perf_counter() - self._req.started > LONG or (self._req.has_body and self._req.incoming.has_unread_body):
             return _ELSE
         else:
             self._is_complete = True

@@ -35,7 +35,7 @@ class Cleanup:
         self.is_async = inspect.iscoroutinefunction(function)
 
 
-_LEFT = frozenset({"second_halves", "cleanups", "body", "added_handlers"})
+_LEFT = frozenset({"second_halves", "cleanups", "added_handlers"})
 """What leaves something to be done, where a request has it."""
 
 
@@ -44,7 +44,7 @@ def nothing_is_left(first: Request) -> bool:
     return (
         (first.selection.ending or ending_of(first)) is NOTHING
         and not heard
-        and not (first.is_touched and _is_left(first))
+        and not (first.is_touched and (_is_left(first) or "body" in first.__dict__))
     )
 
 
@@ -53,12 +53,22 @@ def _is_left(req: Request) -> bool:
     return not _LEFT.isdisjoint(req.__dict__)
 
 
-def _left(over: Phase) -> Callable[[Request], Phase | None]:
+def _left(over: Phase, *, is_end: bool) -> Callable[[Request], Phase | None]:
     """Return what is asked where a request was touched, or somebody listens: what it still takes to end it."""
-    return lambda req: over if heard or _is_left(req) else None
+
+    def left(req: Request) -> Phase | None:
+        if heard or _is_left(req):
+            return over
+        if is_end and "body" in req.__dict__:
+            if req.body.is_on_disk:
+                return over
+            req.body.close()
+        return None
+
+    return left
 
 
-NOTHING = Stretch([Part(check=_left(Phase.LOG), if_touched=True)], 0)
+NOTHING = Stretch([Part(check=_left(Phase.LOG, is_end=True), if_touched=True)], 0)
 """The end of a request that nobody wants to know of."""
 
 DRIVEN = Stretch([], 0)
@@ -85,10 +95,10 @@ def _ending(req: Request) -> Stretch:
     write = None if access_log is None else access_log.call
     in_log, in_cleanup = ((("phase", phase),) for phase in (Phase.LOG, Phase.CLEANUP))
     parts = [_finishers(in_log, log.fixed.handlers, write)]
-    parts.append(Part(check=_left(Phase.LOG), if_touched=True))
+    parts.append(Part(check=_left(Phase.LOG, is_end=not cleanup.fixed.handlers), if_touched=True))
     if cleanup.fixed.handlers:
         parts.append(_finishers(in_cleanup, cleanup.fixed.handlers))
-        parts.append(Part(check=_left(Phase.CLEANUP), if_touched=True))
+        parts.append(Part(check=_left(Phase.CLEANUP, is_end=True), if_touched=True))
     ending = Stretch(parts, 0)
     ending.blocking = ending.blocking or (access_log is not None and access_log.blocking)
     return ending
@@ -126,8 +136,10 @@ def finish(first: Request, broken_off: BrokenOff | None = None) -> Steps[BaseExc
         serious += yield from _leftovers(first)
     if over is not Phase.CLEANUP:
         serious += yield from _clean_up(first, every, None if over else broken_off)
-    if "body" in first.__dict__:
+    if "body" in first.__dict__ and first.body.is_on_disk:
         yield CLOSE_BODY, (first,)
+    elif "body" in first.__dict__:
+        first.body.close()
     if signals.request_finished.receivers:
         serious.append((yield from sent(signals.request_finished, first)))
     return next(filter(None, serious), None)

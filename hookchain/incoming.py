@@ -48,15 +48,25 @@ class Incoming:
 
     async def message(self) -> Message:
         """Return the next message; that the client is gone again and again."""
-        while True:
-            if self._arrived:
-                return self._arrived.popleft()
-            if self._gone is not None:
-                return self._gone
-            await self._arrive()
+        while not self._arrived and self._gone is None:
+            if self._flight is None:
+                await self._receive_here()
+            else:
+                await self._arrive()
+        return self._arrived.popleft() if self._arrived else self._gone or {}
+
+    async def _receive_here(self) -> None:
+        """Ask the server in this task, as an app without a chain does; who else wants to know waits for that."""
+        self._flight = flight = asyncio.get_running_loop().create_future()
+        try:
+            message = await self._receive()
+        finally:
+            self._flight = None
+            flight.cancel()
+        self._take(message)
 
     async def _arrive(self) -> None:
-        # A wait that is cancelled, as by a timeout of the app, must not lose what the server is about to give.
+        """Ask the server in a task of its own, which is there for all who want to know."""
         if self._flight is None:
             self._flight = asyncio.ensure_future(self._receive())
         flight = self._flight

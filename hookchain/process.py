@@ -38,7 +38,7 @@ from .results import DONE, FIRST_STATUS, OK, TEXT, Outcome, Raised, body_respons
 from .runs import Settled
 from .signals import heard
 from .straight import CHECKED, IN_DOUBT
-from .stretches import ENTER, STEP_OF, Stretch, route_of
+from .stretches import ENTER, STEP_OF, Stretch, may_be_too_large, route_of
 
 Ended: TypeAlias = Outcome | Success | None
 
@@ -324,7 +324,7 @@ def is_for_the_app(req: Request, stretch: Stretch) -> bool:
 
     What else is to be asked in front of an app (``_ask_app``) is not to be asked of requests that have stretches.
     """
-    return stretch.end == END and req.app is not None and req.chain.files is None
+    return stretch.end == END and req.app is not None and req.chain.files is None and not may_be_too_large(req)
 
 
 def app_outcome(req: Request, app: Handler, answer: object) -> Outcome | Success:

@@ -161,8 +161,12 @@ def followed(route: Route) -> Iterator[Stretch]:
 def _inner_app(req: Request) -> Handler | None:
     """Return the app behind the chain where it may be called like a handler."""
     app = req.app
-    may_be_too_large = req.has_body and req.chain.max_body is not None
-    return None if app is None or app.is_async or req.place is None or may_be_too_large else app
+    return None if app is None or app.is_async or req.place is None or may_be_too_large(req) else app
+
+
+def may_be_too_large(req: Request) -> bool:
+    """Tell whether it has to be looked at how much of a body an app reads."""
+    return req.has_body and req.chain.max_body is not None
 
 
 def _parts_of_all(req: Request) -> Iterator[list[Part] | None]:
