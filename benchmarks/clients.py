@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .timing import loop
@@ -20,6 +21,8 @@ _HEADERS = {
     "Connection": "keep-alive",
     "Cookie": "theme=dark",
 }
+
+_FORM = "application/x-www-form-urlencoded"
 
 _WSGI = """
 def operation():
@@ -89,7 +92,13 @@ def ask(app: Callable[..., Any], env: dict[str, Any]) -> tuple[str, dict[str, st
 
 
 def wsgi(
-    app: Callable[..., Any], path: str = "/", *, status: str = "200", body: bytes = HELLO, **more: Any
+    app: Callable[..., Any],
+    path: str = "/",
+    *,
+    status: str = "200",
+    body: bytes = HELLO,
+    form: bytes = b"",
+    **more: Any,
 ) -> Callable[[], Any]:
     """Make an operation that sends one request to a WSGI application; the answer is checked first.
 
@@ -98,19 +107,25 @@ def wsgi(
         path: the path.
         status: the status that is expected.
         body: likewise.
+        form: what is posted; nothing makes it a GET.
         more: entries of the environ.
 
     Returns:
         The operation.
     """
-    env = environ(path, **more)
+    posted = {"REQUEST_METHOD": "POST", "CONTENT_TYPE": _FORM, "CONTENT_LENGTH": str(len(form))} if form else {}
+    env = environ(path, **posted, **more)
+
+    def copy() -> dict[str, Any]:
+        return {**env, "wsgi.input": io.BytesIO(form)}
+
     for _ in range(2):
-        check(ask(app, env)[0::2], (status, body))
+        check(ask(app, copy())[0::2], (status, body))
 
     def start_response(_status: str, _headers: Any, _exc_info: Any = None) -> None:
         return None
 
-    return function(_WSGI, "operation", app=app, copy=env.copy, start_response=start_response)
+    return function(_WSGI, "operation", app=app, copy=copy if form else env.copy, start_response=start_response)
 
 
 def check(answer: tuple[str, bytes], expected: tuple[str, bytes]) -> None:
@@ -119,8 +134,22 @@ def check(answer: tuple[str, bytes], expected: tuple[str, bytes]) -> None:
         raise RuntimeError(f"answered {answer[0]} {answer[1][:80]!r}, not {expected[0]} {expected[1][:80]!r}")
 
 
-def asgi(app: Callable[..., Any], path: str = "/") -> Callable[[], Any]:
-    """Make an operation that sends one request to an ASGI application; the answer is checked first."""
+def asgi(
+    app: Callable[..., Any], path: str = "/", *, body: bytes = HELLO, pieces: tuple[bytes, ...] = ()
+) -> Callable[[], Any]:
+    """Make an operation that sends one request to an ASGI application; the answer is checked first.
+
+    Args:
+        app: the application.
+        path: the path.
+        body: the body that is expected.
+        pieces: what is posted, as the server hands it over; nothing makes it a GET.
+
+    Returns:
+        The operation.
+    """
+    length = str(sum(map(len, pieces)))
+    headers = {**_HEADERS, "Content-Type": _FORM, "Content-Length": length} if pieces else _HEADERS
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -128,13 +157,14 @@ def asgi(app: Callable[..., Any], path: str = "/") -> Callable[[], Any]:
         "server": ("127.0.0.1", 8000),
         "client": ("127.0.0.1", 40000),
         "scheme": "http",
-        "method": "GET",
+        "method": "POST" if pieces else "GET",
         "root_path": "",
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"a=1&b=2",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()],
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
     }
+    receive = functools.partial(_receive, pieces or (b"",))
     got: list[Any] = []
 
     async def collect(message: Any) -> None:
@@ -142,18 +172,19 @@ def asgi(app: Callable[..., Any], path: str = "/") -> Callable[[], Any]:
 
     for _ in range(2):
         got.clear()
-        loop.run_until_complete(app(scope.copy(), _receive(), collect))
-        body = b"".join(message.get("body", b"") for message in got)
-        check((str(got[0]["status"]), body), ("200", HELLO))
+        loop.run_until_complete(app(scope.copy(), receive(), collect))
+        answer = b"".join(message.get("body", b"") for message in got)
+        check((str(got[0]["status"]), answer), ("200", body))
 
     async def send(_message: Any) -> None:
         return None
 
-    return function(_ASGI, "operation", app=app, copy=scope.copy, receive=_receive, send=send)
+    return function(_ASGI, "operation", app=app, copy=scope.copy, receive=receive, send=send)
 
 
-def _receive() -> Callable[[], Any]:
-    waiting = [{"type": "http.request", "body": b"", "more_body": False}]
+def _receive(pieces: Sequence[bytes]) -> Callable[[], Any]:
+    last = len(pieces) - 1
+    waiting = [{"type": "http.request", "body": one, "more_body": at < last} for at, one in enumerate(pieces)][::-1]
 
     async def receive() -> Any:
         if waiting:

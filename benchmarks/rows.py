@@ -166,6 +166,7 @@ ROWS: tuple[Row, ...] = (
     Row("guarded request, against Werkzeug by hand", _against("guarded", "hookchain", "werkzeug", 2), _ratio, None),
     Row("headers set by a handler, likewise", _against("headers", "hookchain", "werkzeug", 1), _ratio, None),
     Row("rewritten request, likewise", _against("rewritten", "hookchain", "werkzeug", 1), _ratio, None),
+    Row("posted form, likewise", _against("posted", "hookchain", "werkzeug", 1), _ratio, None),
     Row(
         "around any WSGI app, on top of it",
         _against("wsgi", "hookchain-around", "closures", 0),
@@ -182,6 +183,8 @@ ROWS: tuple[Row, ...] = (
     Row("ASGI, per sync hook, blocking=False", _series("asgi", "hookchain", *_HOOKS), _slope(*_HOOKS), 1.9, unit="x"),
     Row("ASGI, per async hook", _series("asgi", "hookchain-async", *_HOOKS), _slope(*_HOOKS), 3.6, unit="x"),
     *_in("around Starlette", "starlette", "native", {0: (1.08, 1.08), 5: (1.00, 1.00), 25: (0.85, 0.85)}),
+    Row("around Starlette, POST of one piece", _against("upload", "hookchain", "native", 1), _ratio, None),
+    Row("around Starlette, POST of 20 pieces", _against("upload", "hookchain", "native", 20), _ratio, None),
     Row("sections: all of 10,000 that apply", ("sections/hookchain/10000",), _value, 14, unit="x"),
     Row("sections: from 10 to 10,000", ("sections/hookchain/10000", "sections/hookchain/10"), _ratio, 1.15),
     Row("sections: a path seen before", ("sections/hookchain-seen/10000",), _value, 2.5, unit="x"),

@@ -1,4 +1,4 @@
-"""What many requests are: guarded, with headers that a handler has set, rewritten; by hookchain, and by hand."""
+"""What many requests are: guarded, posted, rewritten, with headers of a handler; by hookchain, and by hand."""
 
 from __future__ import annotations
 
@@ -86,6 +86,23 @@ def _rewritten_by_hand() -> Callable[[], Any]:
     return wsgi(app)
 
 
+_FORM = b"name=ada&place=London&born=1815"
+
+
+def _posted() -> Callable[[], Any]:
+    hooks = HookChain(access_log=False)
+    hooks.content(lambda req: req.get_form()["name"])
+    return wsgi(hooks.wsgi(), form=_FORM, body=b"ada")
+
+
+def _posted_by_hand() -> Callable[[], Any]:
+    def app(environ: Any, start_response: Any) -> Any:
+        request = Request(environ)
+        return Response(request.form["name"], mimetype="text/plain")(environ, start_response)
+
+    return wsgi(app, form=_FORM, body=b"ada")
+
+
 def cases() -> Iterator[Case]:
     """Yield the cases."""
     yield Case("guarded/hookchain/2", _guarded)
@@ -94,3 +111,5 @@ def cases() -> Iterator[Case]:
     yield Case("headers/werkzeug/1", _with_headers_by_hand)
     yield Case("rewritten/hookchain/1", _rewritten)
     yield Case("rewritten/werkzeug/1", _rewritten_by_hand)
+    yield Case("posted/hookchain/1", _posted)
+    yield Case("posted/werkzeug/1", _posted_by_hand)

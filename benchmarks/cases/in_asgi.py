@@ -20,6 +20,7 @@ from hookchain import HookChain, Phase
 from .standalone import HOOK, chain_of
 
 _ASYNC = "async def hook(req):\n    TALLY.n += 1\n    return None\n"
+_PIECE = b"x" * 1024
 _MIDDLEWARE = """
 class hook:
     def __init__(self, app):
@@ -40,18 +41,34 @@ def _starlette(middleware: list[Middleware]) -> Starlette:
     async def index(_: Request) -> PlainTextResponse:
         return PlainTextResponse(HELLO)
 
-    return Starlette(routes=[Route("/", index)], middleware=middleware)
+    async def upload(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(len(await request.body())))
+
+    routes = [Route("/", index), Route("/upload", upload, methods=["POST"])]
+    return Starlette(routes=routes, middleware=middleware)
 
 
-def _around(count: int) -> Callable[[], Any]:
+def _around_starlette(count: int) -> Any:
     chain = HookChain(access_log=False)
     for hook in functions(count, HOOK, OK=None):
         chain.register(Phase.FIXUP, hook, blocking=False)
-    return asgi(chain.asgi(_starlette([])))
+    return chain.asgi(_starlette([]))
+
+
+def _natively(count: int) -> Any:
+    return _starlette([Middleware(hook) for hook in functions(count, _MIDDLEWARE)])
+
+
+def _around(count: int) -> Callable[[], Any]:
+    return asgi(_around_starlette(count))
 
 
 def _native(count: int) -> Callable[[], Any]:
-    return asgi(_starlette([Middleware(hook) for hook in functions(count, _MIDDLEWARE)]))
+    return asgi(_natively(count))
+
+
+def _posted(make: Callable[[int], Any], pieces: int) -> Callable[[], Any]:
+    return asgi(make(5), "/upload", pieces=(_PIECE,) * pieces, body=str(len(_PIECE) * pieces).encode())
 
 
 def _falcon(count: int) -> Callable[[], Any]:
@@ -82,3 +99,6 @@ def cases() -> Iterator[Case]:
         for count in COUNTS:
             setup = partial(make, count)
             yield Case(f"{name}/{count}", setup, is_async=True, hooks=count)
+    for pieces in (1, 20):
+        yield Case(f"upload/hookchain/{pieces}", partial(_posted, _around_starlette, pieces), is_async=True, hooks=5)
+        yield Case(f"upload/native/{pieces}", partial(_posted, _natively, pieces), is_async=True, hooks=5)
