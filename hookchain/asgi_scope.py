@@ -32,6 +32,7 @@ _REPLACED = "\ufffd"
 _LENGTH, _CODING = b"content-length", b"transfer-encoding"
 _OF_THE_BODY = frozenset({_LENGTH, _CODING})
 _AS_LONG = frozenset(map(len, _OF_THE_BODY))
+_NO_LENGTH = ("", "0")
 
 _paths = RememberedPaths()
 
@@ -57,6 +58,7 @@ class ScopeRequest(Request):
         exchange: who processes it, where it is not answered at once.
         start: what the app began its answer with, where that was sent as it is.
         opened: the same, once ``response`` has been made of it or set.
+        said_of_body: Content-Length and Transfer-Encoding by their names, as they came; None where neither did.
     """
 
     exchange: Any = None
@@ -100,7 +102,11 @@ class ScopeRequest(Request):
         self.status = FIRST_STATUS
         self.framework = self.trace = self.content_type_out = self.content_encoding_out = None
         self.is_altered = self.is_touched = False
-        self.has_body = _announces_body(scope)
+        self.said_of_body = said = _said_of_body(scope["headers"])
+        # From HTTP/2 on, a body needs no header that announces it.
+        self.has_body = (
+            not scope.get("http_version", "1").startswith("1") if said is None else said.get(_LENGTH) not in _NO_LENGTH
+        )
         path = None if scope.get("root_path") else _paths.known.get(scope["path"])
         if path is not None and method in PLAIN_METHODS:
             self.canonical_path = path
@@ -115,6 +121,11 @@ class ScopeRequest(Request):
         if self._has_plain_path and self._asked_path is scope["path"] and not self.root_path:
             _paths.remember(self._asked_path, self.canonical_path)
         self.is_plain = self.method in PLAIN_METHODS and self._has_plain_path
+
+    @property
+    def said_length(self) -> str | None:
+        """What Content-Length says; without making the headers for that."""
+        return super().said_length if "headers" in self.__dict__ else (self.said_of_body or {}).get(_LENGTH)
 
     @property
     def kind_of_next(self) -> type[Request]:
@@ -143,7 +154,8 @@ def _address_of(client: Sequence[Any] | None) -> str | None:
 
 
 def _body_of(req: ScopeRequest) -> RequestBody:
-    length = get_content_length(*_said_of_body((req.asgi_scope or {})["headers"])) if req.has_body else 0
+    said = req.said_of_body or {}
+    length = get_content_length(said.get(_LENGTH), said.get(_CODING)) if req.has_body else 0
     return RequestBody(receive=req.incoming.chunk, content_length=length)
 
 
@@ -183,21 +195,14 @@ def _target_of(scope: Mapping[str, Any]) -> str | None:
     return (raw + b"?" + query if query else raw).decode("latin-1")
 
 
-def _announces_body(scope: Mapping[str, Any]) -> bool:
-    for name, _ in scope["headers"]:
-        if len(name) in _AS_LONG and name.lower() in _OF_THE_BODY:
-            length = _said_of_body(scope["headers"])[0]
-            return length is None or length not in {"", "0"}
-    # From HTTP/2 on, a body needs no header that announces it.
-    return not scope.get("http_version", "1").startswith("1")
-
-
-def _said_of_body(raw: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, str | None]:
-    """Return Content-Length and Transfer-Encoding; of several the first."""
-    said: dict[bytes, str] = {}
+def _said_of_body(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str] | None:
+    """Return Content-Length and Transfer-Encoding, of several the first; None where neither is there."""
+    said: dict[bytes, str] | None = None
     for name, value in raw:
-        said.setdefault(name.lower(), value.decode("latin-1"))
-    return said.get(_LENGTH), said.get(_CODING)
+        if len(name) in _AS_LONG and (lower := name.lower()) in _OF_THE_BODY:
+            said = said or {}
+            said.setdefault(lower, value.decode("latin-1"))
+    return said
 
 
 def _below_root(path: str, root: str) -> tuple[str, bool]:

@@ -52,7 +52,7 @@ def _refused_method(req: Request) -> Outcome | None:
 
 def _refused_length(req: Request) -> Outcome | None:
     # A server that hands such a length over and one in front of it may not agree where the body ends.
-    length = req.headers.get("Content-Length") if req.has_body else None
+    length = req.said_length if req.has_body else None
     if not length or _LENGTH.match(length):
         return None
     req.decided_by = BAD_LENGTH

@@ -63,7 +63,7 @@ def _range(app: Any) -> Callable[[], Any]:
 
 def _unchanged(app: Any) -> Callable[[], Any]:
     headers = ask(app, environ("/small.bin", **_SERVER))[1]
-    known = {"HTTP_IF_MODIFIED_SINCE": headers["last-modified"]}
+    known: dict[str, Any] = {"HTTP_IF_MODIFIED_SINCE": headers["last-modified"]}
     if "etag" in headers:
         known["HTTP_IF_NONE_MATCH"] = headers["etag"]
     return wsgi(app, "/small.bin", status="304", body=b"", **known, **_SERVER)

@@ -366,3 +366,50 @@ def test_a_response_that_can_not_be_started_is_finished_all_the_same():
     with pytest.raises(OSError, match="gone"):
         hooks.wsgi()(make_request().environ, start_response)
     assert ran == ["OSError('gone')"]
+
+
+def nothing(hooks):
+    del hooks
+
+
+def log_alone(hooks):
+    hooks.log(lambda req: None)
+
+
+def cleanup_alone(hooks):
+    hooks.cleanup(lambda req: None)
+
+
+def with_cleanup(hooks):
+    hooks.log(lambda req: req.register_cleanup(str))
+
+
+def watched(hooks):
+    hooks.keeps_trace = True
+
+
+@pytest.mark.parametrize("max_memory", [4, 400], ids=["on disk", "in memory"])
+@pytest.mark.parametrize("prepare", [nothing, log_alone, cleanup_alone, with_cleanup, watched])
+def test_what_was_kept_of_a_body_is_given_up_when_its_request_is_over(ask, prepare, max_memory):
+    read: list[object] = []
+    hooks = quiet()
+    prepare(hooks)
+
+    @hooks.fixup
+    def read_first(req):
+        req.body.max_memory = max_memory
+        read.append((req.body, req.get_data()))
+
+    hooks.content(lambda req: req.get_data())
+    assert ask(hooks, method="POST", data=b"some text").body == b"some text"
+    [(body, data)] = read
+    assert (data, body.is_on_disk) == (b"some text", max_memory == 4)
+    with pytest.raises(ValueError, match="the body was closed"):
+        body.get_data()
+
+
+def test_a_request_whose_body_is_closed_by_a_finisher_is_over_all_the_same(ask):
+    hooks = quiet()
+    hooks.content(lambda req: req.get_data())
+    hooks.log(lambda req: req.body.close())
+    assert ask(hooks, method="POST", data=b"some text").body == b"some text"
