@@ -80,7 +80,7 @@ class ScopeRequest(Request):
     bridge: Any = made(lambda _: Bridge())
     # Not kept: they would hold the request that holds them.
     translate: Any = property(lambda req: functools.partial(translate, req) if is_loaded() else None)
-    _make_body: Any = property(lambda req: functools.partial(_body_of, req))
+    make_body: Any = property(lambda req: functools.partial(_body_of, req))
     _asked_path = made(lambda req: _below_root(_path_of(req.asgi_scope), req.root_path)[0])
 
     def __init__(  # pyright: ignore[reportMissingSuperCall]

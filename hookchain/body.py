@@ -48,6 +48,8 @@ class _Spool:
         self.size += len(data)
 
     def read(self, position: int, size: int) -> bytes:
+        if position >= self.size:
+            return b""
         self._file.seek(position)
         return self._file.read(size)
 
@@ -64,8 +66,7 @@ class _Cursor:
     def __init__(self, source: BodySource, spool: _Spool, limit: int | None, caller: Caller, *, keep: bool) -> None:
         self._source = source
         self._spool = spool
-        limits = [one for one in (limit, source.limit) if one is not None]
-        self._limit = min(limits, default=None)
+        self._limit = source.limit if limit is None else limit if source.limit is None else min(limit, source.limit)
         self._caller = caller
         self._keep = keep
         self._position = 0

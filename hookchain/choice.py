@@ -56,6 +56,8 @@ class Choice(Generic[T]):
 
     def call(self, req: Request) -> T:
         """Ask the conditions; what they raise passes."""
+        if not self.conditional:
+            return self.fixed
         return self._variant(tuple(all(condition(req) for condition in node.conditions) for node in self.conditional))
 
     def everything(self) -> T:

@@ -45,7 +45,7 @@ class EnvironRequest(Request):
     raw_uri = made(lambda req: req.environ.get("REQUEST_URI") or req.environ.get("RAW_URI"))
     start_time = made(start_of)
     _asked_path = made(lambda req: text(req.environ.get(req.path_key, "")))
-    _make_body = made(lambda req: functools.partial(_body_of, req.environ))
+    make_body = made(lambda req: functools.partial(_body_of, req.environ))
     is_query_known = False
     query_string: Any = Query(lambda req: req.environ.get("QUERY_STRING", "").encode("latin-1"))
 

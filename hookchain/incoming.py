@@ -47,23 +47,22 @@ class Incoming:
         self.aborted = False
 
     async def message(self) -> Message:
-        """Return the next message; that the client is gone again and again."""
-        while not self._arrived and self._gone is None:
-            if self._flight is None:
-                await self._receive_here()
-            else:
-                await self._arrive()
-        return self._arrived.popleft() if self._arrived else self._gone or {}
+        """Return the next message; that the client is gone again and again.
 
-    async def _receive_here(self) -> None:
-        """Ask the server in this task, as an app without a chain does; who else wants to know waits for that."""
-        self._flight = flight = asyncio.get_running_loop().create_future()
-        try:
-            message = await self._receive()
-        finally:
-            self._flight = None
-            flight.cancel()
-        self._take(message)
+        The server is asked in this task, as an app without a chain does; who else wants to know waits for that.
+        """
+        while not self._arrived and self._gone is None:
+            if self._flight is not None:
+                await self._arrive()
+                continue
+            self._flight = flight = asyncio.get_running_loop().create_future()
+            try:
+                message = await self._receive()
+            finally:
+                self._flight = None
+                flight.cancel()
+            self._take(message)
+        return self._arrived.popleft() if self._arrived else self._gone or {}
 
     async def _arrive(self) -> None:
         """Ask the server in a task of its own, which is there for all who want to know."""

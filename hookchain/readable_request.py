@@ -7,23 +7,39 @@ import inspect
 import io
 import json
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from werkzeug.exceptions import BadRequest
 from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.request import Request as SansIORequest
-from werkzeug.utils import cached_property
 
 from .body import RequestBody
 from .chain_protocol import ChainProtocol
 from .loops import running_loop
+from .made import made
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
     from .plan import Selection
     from .request import Request
+
+
+def _body_of(req: Request) -> RequestBody:
+    """Make a request's body, limited and filtered as its chain has it."""
+    req.is_touched = True
+    body = req.make_body()
+    body.bridge = req.bridge
+    if req.is_begun:
+        body.limit = req.chain.max_body
+        for handler in req.selection.input_filters.call(req):
+            wrap = functools.partial(handler.call, req)
+            if inspect.isasyncgenfunction(handler.call):
+                body.add_async_filter(wrap)
+            else:
+                body.add_filter(wrap)
+    return body
 
 
 class ReadableRequest(SansIORequest):
@@ -33,29 +49,13 @@ class ReadableRequest(SansIORequest):
     selection: Selection
     is_touched: bool
     bridge: Callable[[Coroutine[Any, Any, bytes]], bytes] | None
-    _make_body: Callable[[], RequestBody]
+    body: RequestBody = made(_body_of)
+    make_body: Callable[[], RequestBody]
 
     @property
     def is_begun(self) -> bool:
         """Whether a chain has taken the request."""
         return "selection" in self.__dict__
-
-    @cached_property
-    def body(self) -> RequestBody:
-        """The request's body."""
-        self.is_touched = True
-        body = self._make_body()
-        filters = self.selection.input_filters.call(cast("Request", self)) if self.is_begun else ()
-        for handler in filters:
-            wrap = functools.partial(handler.call, self)
-            if inspect.isasyncgenfunction(handler.call):
-                body.add_async_filter(wrap)
-            else:
-                body.add_filter(wrap)
-        body.bridge = self.bridge
-        if self.is_begun:
-            body.limit = self.chain.max_body
-        return body
 
     @property
     def stream(self) -> BinaryIO:

@@ -212,7 +212,7 @@ class Request(ReadableRequest, WritableRequest):
         self.started = time.perf_counter()
         self.protocol = "HTTP/1.1"
         self.raw_uri = None
-        self._make_body = make_body
+        self.make_body = make_body
         self._asked_path = path
         self._take_path(path)
         self.is_plain = self.method in PLAIN_METHODS and self._has_plain_path

@@ -53,7 +53,7 @@ class WSGIRecord(Record, EnvironRequest):
     scheme = made(lambda req: req.native.scheme)
     server = made(lambda req: server_of(req.native.META))
     root_path = made(lambda req: req.native.META.get("SCRIPT_NAME", "").rstrip("/"))
-    _make_body = made(lambda req: functools.partial(body_of, req.native))
+    make_body = made(lambda req: functools.partial(body_of, req.native))
 
     def __init__(self, native: Any) -> None:
         """Look at what every request is asked for, and at what middleware behind the chain might change."""
