@@ -24,7 +24,7 @@ from .guards import guard_again
 from .handlers import Handler
 from .header_pairs import said_of_body
 from .loops import running_loop
-from .made import made
+from .made import kept_inline, made
 from .paths import decode, encode, is_its_spelling
 from .plain_response import PLAIN_STATUSES
 from .records import current
@@ -72,6 +72,7 @@ __all__ = [
     "import_dotted",
     "in_background",
     "is_its_spelling",
+    "kept_inline",
     "made",
     "nothing_is_left",
     "running_loop",

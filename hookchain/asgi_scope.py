@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from .body import RequestBody
 from .header_pairs import headers_of
 from .incoming import Bridge, Incoming, Message, Receive
-from .made import LONGEST_REMEMBERED, REMEMBERED_PATHS, Query, RememberedPaths, made
+from .made import LONGEST_REMEMBERED, REMEMBERED_PATHS, Query, RememberedPaths, kept_inline, made
 from .paths import BadPathError, decode, encode, normalise
 from .request import PLAIN_METHODS, MadeResponse, Request
 from .results import FIRST_STATUS
@@ -47,9 +47,15 @@ class _ResponseOfApp(MadeResponse):
 
     def __set__(self, req: Any, response: Response | None) -> None:
         super().__set__(req, response)
-        req.opened = req.start
+        if req.start is not req.opened:
+            req.opened = req.start
 
 
+def _asked_of(req: Request) -> str:
+    return _below_root(_path_of(req.asgi_scope or {}), req.root_path)[0]
+
+
+@kept_inline("asgi_scope", "receive", "said_of_body", "start", "said", "kept_response", "user")
 class ScopeRequest(Request):
     """The request of a scope, which it reads when it is asked; the scope is not changed.
 
@@ -70,18 +76,19 @@ class ScopeRequest(Request):
 
     scheme = made(lambda req: req.asgi_scope.get("scheme", "http"))
     server = made(lambda req: _server_of(req.asgi_scope.get("server")))
-    root_path = made(lambda req: _root_of(req.asgi_scope))
+    root_path = ""
     headers = made(lambda req: _headers_of(req.asgi_scope["headers"]))
     remote_addr = made(lambda req: _address_of(req.asgi_scope.get("client")))
     protocol = made(lambda req: f"HTTP/{req.asgi_scope.get('http_version', '1.1')}")
     raw_uri = made(lambda req: _target_of(req.asgi_scope))
+    unparsed_method = made(lambda req: req.asgi_scope.get("method", "GET"))
     start_time = made(lambda req: time.time() - (time.perf_counter() - req.started))
     incoming = made(lambda req: Incoming(req.receive, has_body=req.has_body))
     bridge: Any = made(lambda _: Bridge())
     # Not kept: they would hold the request that holds them.
     translate: Any = property(lambda req: functools.partial(translate, req) if is_loaded() else None)
     make_body: Any = property(lambda req: functools.partial(_body_of, req))
-    _asked_path = made(lambda req: _below_root(_path_of(req.asgi_scope), req.root_path)[0])
+    _asked_path = made(_asked_of)
 
     def __init__(  # pyright: ignore[reportMissingSuperCall]
         self, scope: Mapping[str, Any], receive: Receive, method: str | None = None
@@ -98,7 +105,7 @@ class ScopeRequest(Request):
         self.started = perf_counter()
         self.asgi_scope = scope
         self.receive = receive
-        self.unparsed_method = self.method = method = method or scope["method"]
+        self.method = method = method or scope["method"]
         self.status = FIRST_STATUS
         self.framework = self.trace = self.content_type_out = self.content_encoding_out = None
         self.is_altered = self.is_touched = False
@@ -110,16 +117,19 @@ class ScopeRequest(Request):
         path = None if scope.get("root_path") else _paths.known.get(scope["path"])
         if path is not None and method in PLAIN_METHODS:
             self.canonical_path = path
-            self.root_path = ""
             self.is_plain = True
         else:
             self._take_what_is_new(scope)
 
     def _take_what_is_new(self, scope: Mapping[str, Any]) -> None:
-        self.method = self.unparsed_method.upper()
-        self._take_path(self._asked_path)
-        if self._has_plain_path and self._asked_path is scope["path"] and not self.root_path:
-            _paths.remember(self._asked_path, self.canonical_path)
+        self.method = self.method.upper()
+        root = _root_of(scope)
+        if root:
+            self.root_path = root
+        asked = _asked_of(self)
+        self._take_path(asked)
+        if self._has_plain_path and asked is scope["path"] and not self.root_path:
+            _paths.remember(asked, self.canonical_path)
         self.is_plain = self.method in PLAIN_METHODS and self._has_plain_path
 
     @property

@@ -165,7 +165,9 @@ def whole_delivery(req: Request, body: bytes, context: Context) -> Generator[byt
         req.bytes_sent = len(body)
         yield body
     except GeneratorExit:
-        req.aborted, req.bytes_sent = req.bytes_sent > 0, len(body)
+        if req.bytes_sent:
+            req.aborted = True
+        req.bytes_sent = len(body)
     except BaseException as error:
         failed = Raised(error)
     steps = context.run(end_at_once, req, failed)

@@ -74,7 +74,7 @@ def run_phase(req: Request, phase: Phase) -> Steps[Settled]:
 
 def is_idle(req: Request, phase: Phase) -> bool:
     """Tell whether a phase has no handlers for a request, whatever conditions say."""
-    return req.selection.runs[phase].is_empty and "added_handlers" not in req.__dict__
+    return req.selection.runs[phase].is_empty and not req.has_made("added_handlers")
 
 
 def somebody_listens() -> bool:
@@ -98,7 +98,7 @@ def has_handlers(req: Request, run: Run | Raised) -> bool:
 
 def added_to(req: Request, phase: Phase) -> list[Handler]:
     """Return the handlers that ``add_handler`` brought for a phase."""
-    return req.added_handlers.get(phase, []) if "added_handlers" in req.__dict__ else []
+    return req.added_handlers.get(phase, []) if req.has_made("added_handlers") else []
 
 
 def call_run(req: Request, run: Run | Raised) -> Steps[Settled]:
@@ -142,7 +142,7 @@ def _call_all(req: Request, run: Run) -> Steps[Settled]:
         settled, req.called_already = req.called_already[1], None  # once: should the phase run again, all of it does
     else:
         settled = yield from call_segments(req, run)
-    if settled is None and "added_handlers" in req.__dict__:
+    if settled is None and req.has_made("added_handlers"):
         settled = yield from _call_added(req, run.phase)
     return settled
 
@@ -167,7 +167,7 @@ def whose(segment: Calls, settled: Settled | Raised) -> Settled:
 def _call_readers(req: Request, run: Run, *, observed: bool) -> Steps[Settled]:
     # Each handler finds the body at its beginning, however far the one before it has read.
     for segment in run.one_by_one(observed=observed):
-        if "body" in req.__dict__:
+        if req.has_made("body"):
             req.body.rewind()
         settled = yield segment, (req,)
         if settled is not None:

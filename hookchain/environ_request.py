@@ -11,7 +11,7 @@ from werkzeug.datastructures import EnvironHeaders
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from .body import RequestBody
-from .made import Query, RememberedPaths, made
+from .made import Query, RememberedPaths, kept_inline, made
 from .paths import decode
 from .request import PLAIN_METHODS, Request
 from .results import FIRST_STATUS
@@ -27,6 +27,7 @@ def start_of(req: Request) -> float:
     return time.time() - (perf_counter() - req.started)
 
 
+@kept_inline("environ", "said", "kept_response", "native", "is_mapped", "endpoint", "user")
 class EnvironRequest(Request):
     """A request that reads its environ when it is asked; the environ is not changed.
 
@@ -44,6 +45,8 @@ class EnvironRequest(Request):
     protocol = made(lambda req: req.environ.get("SERVER_PROTOCOL", "HTTP/1.1"))
     raw_uri = made(lambda req: req.environ.get("REQUEST_URI") or req.environ.get("RAW_URI"))
     start_time = made(start_of)
+    bridge: Any = made(lambda req: getattr(req.place, "bridge", None))
+    unparsed_method = made(lambda req: req.environ["REQUEST_METHOD"])
     _asked_path = made(lambda req: text(req.environ.get(req.path_key, "")))
     make_body = made(lambda req: functools.partial(_body_of, req.environ))
     is_query_known = False
@@ -56,7 +59,7 @@ class EnvironRequest(Request):
         """
         self.started = perf_counter()
         self.environ = environ
-        self.unparsed_method = self.method = method = environ["REQUEST_METHOD"]
+        self.method = method = environ["REQUEST_METHOD"]
         self.status = FIRST_STATUS
         self.framework = self.trace = self.content_type_out = self.content_encoding_out = None
         self.is_altered = self.is_touched = False
@@ -70,7 +73,7 @@ class EnvironRequest(Request):
             self._take_what_is_new(raw)
 
     def _take_what_is_new(self, raw: str) -> None:
-        self.method = self.unparsed_method.upper()
+        self.method = self.method.upper()
         self._take_path(text(raw))
         if self._has_plain_path:
             _paths.remember(raw, self.canonical_path)

@@ -44,7 +44,7 @@ def nothing_is_left(first: Request) -> bool:
     return (
         (first.selection.ending or ending_of(first)) is NOTHING
         and not heard
-        and not (first.is_touched and (_is_left(first) or "body" in first.__dict__))
+        and not (first.is_touched and (_is_left(first) or first.has_made("body")))
     )
 
 
@@ -59,7 +59,7 @@ def _left(over: Phase, *, is_end: bool) -> Callable[[Request], Phase | None]:
     def left(req: Request) -> Phase | None:
         if heard or _is_left(req):
             return over
-        if is_end and "body" in req.__dict__:
+        if is_end and req.has_made("body"):
             if req.body.is_on_disk:
                 return over
             req.body.close()
@@ -125,7 +125,7 @@ def finish(first: Request, broken_off: BrokenOff | None = None) -> Steps[BaseExc
         An exception that is more than a failure (KeyboardInterrupt and the like), to be raised when all ran.
     """
     every = list(records(first)) if first.next is not None else [first]
-    for record in every:
+    for record in every[1:]:
         record.take_outcome_of(first)
     over = broken_off[1] if broken_off is not None and broken_off[0] is CHECKED else None
     serious: list[BaseException | None] = []
@@ -136,9 +136,9 @@ def finish(first: Request, broken_off: BrokenOff | None = None) -> Steps[BaseExc
         serious += yield from _leftovers(first)
     if over is not Phase.CLEANUP:
         serious += yield from _clean_up(first, every, None if over else broken_off)
-    if "body" in first.__dict__ and first.body.is_on_disk:
+    if first.has_made("body") and first.body.is_on_disk:
         yield CLOSE_BODY, (first,)
-    elif "body" in first.__dict__:
+    elif first.has_made("body"):
         first.body.close()
     if signals.request_finished.receivers:
         serious.append((yield from sent(signals.request_finished, first)))
@@ -247,9 +247,9 @@ def last_record(first: Request) -> Request:
 def _leftovers(first: Request) -> Steps[list[BaseException | None]]:
     """Run second halves, then registered cleanups; nothing is made for a request that has neither."""
     serious: list[BaseException | None] = []
-    if "second_halves" in first.__dict__:
+    if first.has_made("second_halves"):
         serious.append((yield from _second_halves(first)))
-    if "cleanups" in first.__dict__:
+    if first.has_made("cleanups"):
         serious.append((yield from _cleanups(first)))
     return serious
 

@@ -167,11 +167,11 @@ def complete(record: Request, made: Response, *, success: bool) -> Steps[Respons
 def _own(record: Request, made: Response, *, success: bool) -> Response:
     """Return a response that nobody else holds, with the headers that go with it."""
     response = made if type(made) is PlainResponse and made.is_new else own_copy(made)  # who made it may keep another
-    if success and "headers_out" in record.__dict__:
+    if success and record.has_made("headers_out"):
         merge(pairs_of(response), record.headers_out)
     if record.error_status is not None:
         response.status_code = record.error_status
-    if "err_headers_out" in record.__dict__:
+    if record.has_made("err_headers_out"):
         merge(pairs_of(response), record.err_headers_out)
     record.response = response
     return response
@@ -180,7 +180,7 @@ def _own(record: Request, made: Response, *, success: bool) -> Response:
 def _in_place_of(record: Request, response: Response, replaced: Response) -> Steps[Response]:
     """Send another response, which is closed together with the one it replaces."""
     replaced = own_copy(replaced)
-    if "err_headers_out" in record.__dict__:
+    if record.has_made("err_headers_out"):
         merge(pairs_of(replaced), record.err_headers_out)
     if replaced.status_code == UNAUTHORIZED:
         yield from _challenge(record, replaced)

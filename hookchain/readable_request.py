@@ -51,11 +51,12 @@ class ReadableRequest(SansIORequest):
     bridge: Callable[[Coroutine[Any, Any, bytes]], bytes] | None
     body: RequestBody = made(_body_of)
     make_body: Callable[[], RequestBody]
+    has_made: Callable[[str], bool]
 
     @property
     def is_begun(self) -> bool:
         """Whether a chain has taken the request."""
-        return "selection" in self.__dict__
+        return hasattr(self, "selection")
 
     @property
     def stream(self) -> BinaryIO:
@@ -71,7 +72,7 @@ class ReadableRequest(SansIORequest):
     @property
     def bytes_received(self) -> int:
         """How many bytes of the body were read."""
-        return self.body.bytes_received if "body" in self.__dict__ else 0
+        return self.body.bytes_received if self.has_made("body") else 0
 
     def get_data(self, limit: int | None = None) -> bytes:
         """Return the whole body.

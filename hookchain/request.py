@@ -59,12 +59,11 @@ class MadeResponse:
             return self
         if req.said is not None:
             self.__set__(req, sent_response(req.said))
-        response: Response | None = req.__dict__.get("response")
-        return response
+        return req.kept_response
 
     def __set__(self, req: Any, response: Response | None) -> None:
         """Take another one."""
-        req.__dict__["response"] = response
+        req.kept_response = response
         if req.said is not None:
             req.said = None
 
@@ -172,6 +171,7 @@ class Request(ReadableRequest, WritableRequest):
     pending_user: Any = None
     refusal: Any = None
     finished_at: float | None = None
+    kept_response: Response | None = None  # by MadeResponse
     raw_uri: str | None
 
     def __init__(
@@ -240,7 +240,8 @@ class Request(ReadableRequest, WritableRequest):
         return self.path_error is None and self.canonical_path != "*" and not self.canonical_path.endswith("\n")
 
     def _take_path(self, path: str) -> None:
-        self.path_error = None
+        if self.path_error is not None:
+            self.path_error = None
         if path == "*" and self.method == "OPTIONS":
             self.canonical_path = path
             return
@@ -324,7 +325,7 @@ class Request(ReadableRequest, WritableRequest):
     def straighten(self) -> None:
         """Let a request go on as if it had been asked as it is now, where no more was altered than method and path."""
         may_be_plain = self.was_plain if self.is_altered else self.is_plain
-        if may_be_plain and not heard and "added_handlers" not in self.__dict__:
+        if may_be_plain and not heard and not self.has_made("added_handlers"):
             self.is_altered, self.is_plain = False, self.method in PLAIN_METHODS and self._has_plain_path
 
     @property

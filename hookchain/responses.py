@@ -100,7 +100,7 @@ def exception_of(status: int) -> HTTPException:
 
 def _add_needed_headers(req: Request, response: Response) -> None:
     status, pairs = response.status_code, pairs_of(response)
-    location = req.headers_out.get("Location") if "headers_out" in req.__dict__ else None
+    location = req.headers_out.get("Location") if req.has_made("headers_out") else None
     if location and (status in REDIRECTS or status == HTTPStatus.CREATED):
         merge(pairs, [("Location", location)])
     if status in {405, 501}:

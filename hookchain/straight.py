@@ -101,7 +101,7 @@ IN_DOUBT = Stop.IN_DOUBT
 
 
 def _rewind(req: Request) -> None:
-    if "body" in req.__dict__:
+    if req.has_made("body"):
         req.body.rewind()
 
 

@@ -40,6 +40,16 @@ class WritableRequest:
     is_touched: bool
     alter: Callable[[], None]
 
+    def has_made(self, name: str) -> bool:
+        """Tell whether something is there that is made when it is asked for, and is looked at later.
+
+        To ask for the ``__dict__`` would have a dictionary made of a request that nobody has touched (``kept_inline``).
+
+        Args:
+            name: of the attribute, such as "headers_out".
+        """
+        return self.is_touched and name in self.__dict__
+
     @_Kept
     def headers_out(self) -> Headers:
         """Headers of a response that succeeds; ``err_headers_out`` goes with every response."""

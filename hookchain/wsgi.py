@@ -47,6 +47,11 @@ KEEPS_CONTEXTS = "werkzeug.debug.preserve_context"
 class WSGIChain:
     """A chain as a WSGI application, alone or around one."""
 
+    @staticmethod
+    def bridge(coroutine: Coroutine[Any, Any, bytes]) -> bytes:
+        """Wait in a worker thread for what runs on the event loop of that thread."""
+        return thread_loop.run(coroutine, copy_context())
+
     def __init__(
         self,
         chain: HookChain,
@@ -71,7 +76,7 @@ class WSGIChain:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Process a request."""
         req = EnvironRequest(environ)
-        req.app, req.bridge, req.place = self._handler, _wait, self
+        req.app, req.place = self._handler, self
         if self._framework is not None:
             req.framework = self._framework(req)
         self.chain.begin(req)
@@ -129,10 +134,6 @@ def _send(
     if wrapper is not None and isinstance(response.response, FileBody):
         return wrapper(SentFile(req, delivery, response.response))
     return delivery
-
-
-def _wait(coroutine: Coroutine[Any, Any, bytes]) -> bytes:
-    return thread_loop.run(coroutine, copy_context())
 
 
 def app_name(app: object) -> str:
@@ -282,7 +283,7 @@ def app_environ(req: Request, *, with_body: bool = True) -> WSGIEnvironment:
     environ["QUERY_STRING"] = query
     _set_targets(environ, req, path, query)
     environ[KEY] = req
-    if req.is_touched and "env" in req.__dict__:
+    if req.has_made("env"):
         environ.update(req.env)
     if req.authen_ran:
         _set_user(environ, req)

@@ -7,7 +7,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, cast
 
 from hookchain import Request
-from hookchain.adapting import EnvironRequest, MadeResponse, is_its_spelling, made, thread_loop
+from hookchain.adapting import EnvironRequest, MadeResponse, is_its_spelling, kept_inline, made, thread_loop
 
 from .answers import from_django
 from .record import KEY, RAW_PATH, Record, body_of, server_of
@@ -34,9 +34,11 @@ class _Answer(MadeResponse):
 
     def __set__(self, record: Any, response: Response | None) -> None:
         super().__set__(record, response)
-        record.passed = None
+        if record.passed is not None:
+            record.passed = None
 
 
+@kept_inline("environ", "native", "remote_addr", "is_mapped", "_route", "kept_response", "passed")
 class WSGIRecord(Record, EnvironRequest):
     """A record of a request under WSGI, of which only what is asked for is made.
 

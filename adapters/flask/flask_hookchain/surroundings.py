@@ -155,7 +155,7 @@ class InFlask:
 
     def dispatch(self, req: Request) -> Response:
         """Let Flask answer in the contexts that are open, as its ``wsgi_app`` does in those that it opens."""
-        if req.has_body or req.authen_ran or req.is_query_known or (req.is_touched and "env" in vars(req)):
+        if req.has_body or req.authen_ran or req.is_query_known or req.has_made("env"):
             # What handlers may have written since the contexts were opened.
             self._take(app_environ(req))
         try:

@@ -13,10 +13,12 @@ from django.middleware.cache import CacheMiddleware
 from django.test import RequestFactory, override_settings
 
 from django_hookchain import HookChainMiddleware
+from django_hookchain.wsgi_record import WSGIRecord
 from hookchain import Response
 from hookchain.testing import make_request
 from tests.adapters.django.places import project, wsgi_answer
 from tests.asking import quiet
+from tests.core.test_kept_inline import crowd, has_dictionary
 
 
 def behind(chain, view):
@@ -199,3 +201,12 @@ def test_the_view_sees_the_target_in_its_one_spelling(said, seen):
 
     behind(quiet(), view)(RequestFactory().get("/echo/x?a=b", **said))
     assert met == [seen]
+
+
+def test_an_ordinary_request_has_no_dictionary_made_whatever_others_have_got():
+    crowd(WSGIRecord)
+    hooks, seen = quiet(), []
+    hooks.fixup(lambda req: None if req.endpoint else 500)
+    hooks.log(lambda req: seen.append(has_dictionary(req)))
+    behind(hooks, lambda _: HttpResponse(b"hello"))(RequestFactory().get("/")).close()
+    assert seen == [False]
