@@ -80,23 +80,27 @@ class ASGIChain:
         req.app, req.place = self._handler, self
         self.chain.begin(req)
         context = copy_context()
-        said = context.run(say_on_loop, req)
+        said: Begun = context.run(say_on_loop, req)
         if type(said) is bytes and not req.has_body and nothing_is_left(req):
             try:  # noqa: SIM105 - to suppress it would cost as much as several handlers
                 await _send_whole(req, start_of_text(said), said, send)
             except OSError:  # as the standard wants it where the client is gone
                 pass
             return
-        self._running[req] = get_ident(), send, context, copy_context()
+        around = copy_context()
+        self._running[req] = get_ident(), send, context, around
         try:
-            await self._process(req, said, send, context)
+            if isinstance(said, CoroutineType):
+                said = await in_context(said, context)
+            if said is ASKS_APP:
+                is_sent = await DirectApp(req, send, context, around).run(self._called)
+            else:
+                is_sent = await self._send(req, said, send, context)
+            ending = self._ended(req, context) if is_sent and not nothing_is_left(req) else None
+            if ending is not None:
+                await ending
         finally:
-            del self._running[req]
-            for ended, thread in list(self._shutting_down.items()):
-                if thread == get_ident():
-                    ended.set()
-            if req.exchange is not None:
-                req.exchange.close()
+            self._forget(req)
 
     async def _pass_on(self, kind: str, scope: Any, receive: Receive, send: Send) -> None:
         if kind == "lifespan":
@@ -117,6 +121,16 @@ class ASGIChain:
                     await self._all_ended(get_ident())
         return message
 
+    def _forget(self, req: ScopeRequest) -> None:
+        """Let go of a request that is over, and tell those who wait for that."""
+        del self._running[req]
+        if self._shutting_down:
+            for ended, thread in list(self._shutting_down.items()):
+                if thread == get_ident():
+                    ended.set()
+        if req.exchange is not None:
+            req.exchange.close()
+
     async def _all_ended(self, here: int) -> None:
         """Wait until no request runs on the event loop of this thread."""
         ended = asyncio.Event()
@@ -128,26 +142,23 @@ class ASGIChain:
         finally:
             del self._shutting_down[ended]
 
-    async def _process(self, req: ScopeRequest, said: Begun, send: Send, context: Context) -> None:
-        """Process a request to its end that has come so far."""
-        if isinstance(said, CoroutineType):
-            said = await in_context(said, context)
-        if said is ASKS_APP:
-            if not await in_context(DirectApp(req, send, self._running[req][-1]).run(self._called), context):
-                return
-        elif req.exchange is not None or _is_unread(req) or (whole := _whole(said)) is None:
+    async def _send(self, req: ScopeRequest, said: Begun, send: Send, context: Context) -> bool:
+        """Send what was said; where that takes more than to send it, process the request to its end.
+
+        Returns:
+            Whether it was sent, and the request is yet to be ended.
+        """
+        whole = None if req.exchange is not None or _is_unread(req) else _whole(said)
+        if whole is None:
             rest: Any = sent_response(said) if isinstance(said, bytes | tuple) else said
             await in_context(self.exchange_of(req).run(rest), context)
-            return
-        else:
-            try:
-                await _send_whole(req, *whole, send)
-            except BaseException as error:
-                await in_context(self.exchange_of(req).end_of_answer(error, req.response), context)
-                return
-        ending = None if nothing_is_left(req) else self._ended(req, context)
-        if ending is not None:
-            await ending
+            return False
+        try:
+            await _send_whole(req, *whole, send)
+        except BaseException as error:
+            await in_context(self.exchange_of(req).end_of_answer(error, req.response), context)
+            return False
+        return True
 
     def _ended(self, req: ScopeRequest, context: Context) -> Awaitable[None] | None:
         """End a request whose answer was sent; returns what is to be awaited for that, or None."""

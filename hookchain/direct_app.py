@@ -8,8 +8,10 @@ needed is what an ``Exchange`` does: one is made then, and goes on from where th
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable
 from contextvars import Context
 from time import perf_counter
+from types import CoroutineType
 from typing import Any
 
 from .asgi_scope import ScopeRequest, app_scope
@@ -18,7 +20,7 @@ from .incoming import Message, Replay
 from .inline_app import ASGIApp, InlineApp
 from .leaving_at_once import has_no_say
 from .outgoing import LONG, Send
-from .own_context import in_servers_context
+from .own_context import in_context, in_servers_context
 from .wires import announced_length, is_ordinary
 
 _START, _BODY = "http.response.start", "http.response.body"
@@ -30,16 +32,35 @@ _ELSE = -1
 class DirectApp:
     """One call of the app: the server's ``receive`` and ``send``, as the app gets them."""
 
-    __slots__ = ("_around", "_call", "_due", "_is_complete", "_is_open", "_replay", "_req", "_send", "_start")
+    __slots__ = (
+        "_around",
+        "_call",
+        "_context",
+        "_due",
+        "_is_complete",
+        "_is_open",
+        "_replay",
+        "_req",
+        "_send",
+        "_start",
+    )
 
     _call: InlineApp | None
     _due: float | None
     _replay: Replay | None
     _start: Message | None
 
-    def __init__(self, req: ScopeRequest, send: Send, around: Context) -> None:
-        """Get ready; ``req`` has come as far as to the app, the others are the server's."""
+    def __init__(self, req: ScopeRequest, send: Send, context: Context, around: Context) -> None:
+        """Get ready.
+
+        Args:
+            req: it has come as far as to the app.
+            send: the server's.
+            context: the request's, in which the app is called.
+            around: the server's, or a copy of it.
+        """
         self._req = req
+        self._context = context
         self._around = around
         self._send = send
         self._start = self._due = self._replay = self._call = None
@@ -57,21 +78,21 @@ class DirectApp:
         """
         failure: BaseException | None = None
         try:
-            await app(app_scope(self._req), self.receive, self.send)
+            called: Any = self._context.run(app, app_scope(self._req), self.receive, self.send)
+            await in_context(called if called.__class__ is CoroutineType else _awaited(called), self._context)
         except BaseException as error:
             failure = error
         if failure is not None or not self._is_complete or self._call is not None or self._req.exchange is not None:
-            call = self._call or self._taken_over()
-            await self._exchange().end_of_app(call, failure)
+            await in_context(self._end(failure), self._context)
             return False
         if self._replay is not None:
             self._req.aborted = self._req.incoming.aborted
             self._req.incoming.close()
         return True
 
-    async def receive(self) -> Message:
-        """Return what the server sends in."""
-        return await self._received_from()()
+    def receive(self) -> Awaitable[Message]:
+        """Return what the server sends in, to be awaited."""
+        return self._received_from()()
 
     def _received_from(self) -> Replay:
         if self._replay is None:
@@ -139,6 +160,10 @@ class DirectApp:
 
     # --- whatever else it takes
 
+    async def _end(self, failure: BaseException | None) -> None:
+        call = self._call or self._taken_over()
+        await self._exchange().end_of_app(call, failure)
+
     def _exchange(self) -> Exchange:
         place: Any = self._req.place
         exchange: Exchange = place.exchange_of(self._req)
@@ -147,3 +172,7 @@ class DirectApp:
     def _taken_over(self) -> InlineApp:
         self._call = self._exchange().taken_over(self._received_from())
         return self._call
+
+
+async def _awaited(called: Awaitable[None]) -> None:
+    await called

@@ -177,7 +177,8 @@ def check_callable(function: object, what: str, arguments: int) -> None:
     except TypeError as error:
         takes = "the request" if arguments == 1 else "the request and the stream or response"
         raise DeclarationError(
-            f"{what}: {name_of(function)}{signature} at {origin_of(function)} can't be called with {takes}: {error}"
+            f"{what}: {name_of(function)}{signature} at {origin_of(function)} can't be called with {takes}: {error}; "
+            f"let it take {takes}, and nothing else without a default"
         ) from error
 
 
