@@ -6,7 +6,7 @@ import asyncio
 import functools
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from .timing import loop
@@ -164,7 +164,11 @@ def asgi(
         "query_string": b"a=1&b=2",
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
     }
-    receive = functools.partial(_receive, pieces or (b"",))
+    last = max(len(pieces), 1) - 1
+    messages = [
+        {"type": "http.request", "body": piece, "more_body": at < last} for at, piece in enumerate(pieces or (b"",))
+    ]
+    receive = functools.partial(_receive, messages[::-1])
     got: list[Any] = []
 
     async def collect(message: Any) -> None:
@@ -182,9 +186,8 @@ def asgi(
     return function(_ASGI, "operation", app=app, copy=scope.copy, receive=receive, send=send)
 
 
-def _receive(pieces: Sequence[bytes]) -> Callable[[], Any]:
-    last = len(pieces) - 1
-    waiting = [{"type": "http.request", "body": one, "more_body": at < last} for at, one in enumerate(pieces)][::-1]
+def _receive(messages: list[dict[str, Any]]) -> Callable[[], Any]:
+    waiting = messages.copy()
 
     async def receive() -> Any:
         if waiting:
