@@ -683,3 +683,14 @@ def test_an_app_that_asks_what_comes_in_behind_its_whole_answer_has_broken_nothi
 
     assert by_asgi(hooks, app=app).body == b"whole"
     assert seen == [False]
+
+
+def test_an_app_may_be_any_callable_that_returns_something_to_await():
+    async def answer(send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    def app(scope, receive, send):
+        return asyncio.ensure_future(answer(send))
+
+    assert by_asgi(quiet(), app=app).body == b"hello"
