@@ -23,8 +23,9 @@ from .framework import Framework
 from .guards import guard_again
 from .handlers import Handler
 from .header_pairs import said_of_body
+from .kept_inline import kept_inline
 from .loops import running_loop
-from .made import kept_inline, made
+from .made import made
 from .paths import decode, encode, is_its_spelling
 from .plain_response import PLAIN_STATUSES
 from .records import current

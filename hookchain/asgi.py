@@ -148,7 +148,7 @@ class ASGIChain:
         Returns:
             Whether it was sent, and the request is yet to be ended.
         """
-        whole = None if req.exchange is not None or _is_unread(req) else _whole(said)
+        whole = None if req.exchange is not None or req.has_unread_body else _whole(said)
         if whole is None:
             rest: Any = sent_response(said) if isinstance(said, bytes | tuple) else said
             await in_context(self.exchange_of(req).run(rest), context)
@@ -187,11 +187,6 @@ class ASGIChain:
             if self.app is not None and self._handler is not None:
                 exchange.put_in_front_of(self.app, self._handler)
         return exchange
-
-
-def _is_unread(req: ScopeRequest) -> bool:
-    """Tell whether some of the body may yet come, which has to be dropped while the answer is sent."""
-    return req.has_body and req.incoming.has_unread_body
 
 
 def _whole(said: Begun) -> tuple[Message, bytes] | None:

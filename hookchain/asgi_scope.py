@@ -17,7 +17,8 @@ from werkzeug.wrappers import Response
 from .body import RequestBody
 from .header_pairs import headers_of
 from .incoming import Bridge, Incoming, Message, Receive
-from .made import LONGEST_REMEMBERED, REMEMBERED_PATHS, Query, RememberedPaths, kept_inline, made
+from .kept_inline import kept_inline
+from .made import LONGEST_REMEMBERED, REMEMBERED_PATHS, Query, RememberedPaths, made
 from .paths import BadPathError, decode, encode, normalise
 from .request import PLAIN_METHODS, MadeResponse, Request
 from .results import FIRST_STATUS
@@ -136,6 +137,11 @@ class ScopeRequest(Request):
     def said_length(self) -> str | None:
         """What Content-Length says; without making the headers for that."""
         return super().said_length if "headers" in self.__dict__ else (self.said_of_body or {}).get(_LENGTH)
+
+    @property
+    def has_unread_body(self) -> bool:
+        """Whether some of the body may yet come, which has to be dropped while the answer is sent."""
+        return self.has_body and self.incoming.has_unread_body
 
     @property
     def kind_of_next(self) -> type[Request]:

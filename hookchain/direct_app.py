@@ -142,7 +142,7 @@ class DirectApp:
         if message.get("more_body", False):
             if self._bytes_due() > self._req.bytes_sent + size:
                 return size
-        elif perf_counter() - self._req.started > LONG or (self._req.has_body and self._req.incoming.has_unread_body):
+        elif perf_counter() - self._req.started > LONG or self._req.has_unread_body:
             return _ELSE
         else:
             self._is_complete = True

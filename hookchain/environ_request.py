@@ -11,7 +11,8 @@ from werkzeug.datastructures import EnvironHeaders
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from .body import RequestBody
-from .made import Query, RememberedPaths, kept_inline, made
+from .kept_inline import kept_inline
+from .made import Query, RememberedPaths, made
 from .paths import decode
 from .request import PLAIN_METHODS, Request
 from .results import FIRST_STATUS

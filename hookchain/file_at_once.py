@@ -39,7 +39,7 @@ def nobody_has_a_say(req: Request) -> bool:
         and req.selection.output_filters.is_empty
         and req.framework is None
         and req.main is req.prev is None
-        and not (req.is_touched and (req.has_made("headers_out") or req.has_made("err_headers_out")))
+        and not req.has_made("headers_out", "err_headers_out")
     )
 
 

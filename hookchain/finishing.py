@@ -35,8 +35,8 @@ class Cleanup:
         self.is_async = inspect.iscoroutinefunction(function)
 
 
-_LEFT = frozenset({"second_halves", "cleanups", "added_handlers"})
-"""What leaves something to be done, where a request has it."""
+_LEFT = ("second_halves", "cleanups", "added_handlers")
+"""What leaves something to be done by nobody of LOG and CLEANUP, where a request has it."""
 
 
 def nothing_is_left(first: Request) -> bool:
@@ -44,28 +44,26 @@ def nothing_is_left(first: Request) -> bool:
     return (
         (first.selection.ending or ending_of(first)) is NOTHING
         and not heard
-        and not (first.is_touched and (_is_left(first) or first.has_made("body")))
+        and not (first.is_touched and first.has_made(*_LEFT, "body"))
     )
-
-
-def _is_left(req: Request) -> bool:
-    """Tell whether a request has left behind what no handler of LOG and CLEANUP does."""
-    return not _LEFT.isdisjoint(req.__dict__)
 
 
 def _left(over: Phase, *, is_end: bool) -> Callable[[Request], Phase | None]:
     """Return what is asked where a request was touched, or somebody listens: what it still takes to end it."""
 
     def left(req: Request) -> Phase | None:
-        if heard or _is_left(req):
-            return over
-        if is_end and req.has_made("body"):
-            if req.body.is_on_disk:
-                return over
-            req.body.close()
-        return None
+        return over if heard or req.has_made(*_LEFT) or (is_end and _body_is_left(req)) else None
 
     return left
+
+
+def _body_is_left(req: Request) -> bool:
+    """Give up what was kept of a body in memory; where it is in a file, which may block, tell that it is yet to be."""
+    if not req.has_made("body"):
+        return False
+    if not req.body.is_on_disk:
+        req.body.close()
+    return req.body.is_on_disk
 
 
 NOTHING = Stretch([Part(check=_left(Phase.LOG, is_end=True), if_touched=True)], 0)
@@ -136,10 +134,8 @@ def finish(first: Request, broken_off: BrokenOff | None = None) -> Steps[BaseExc
         serious += yield from _leftovers(first)
     if over is not Phase.CLEANUP:
         serious += yield from _clean_up(first, every, None if over else broken_off)
-    if first.has_made("body") and first.body.is_on_disk:
+    if _body_is_left(first):
         yield CLOSE_BODY, (first,)
-    elif first.has_made("body"):
-        first.body.close()
     if signals.request_finished.receivers:
         serious.append((yield from sent(signals.request_finished, first)))
     return next(filter(None, serious), None)

@@ -221,5 +221,5 @@ def has_no_say(first: Request) -> bool:
     return (
         first.method != "HEAD"
         and first.content_type_out is first.content_encoding_out is None
-        and not (first.is_touched and (first.has_made("headers_out") or first.has_made("err_headers_out")))
+        and not (first.is_touched and first.has_made("headers_out", "err_headers_out"))
     )

@@ -51,12 +51,17 @@ class ReadableRequest(SansIORequest):
     bridge: Callable[[Coroutine[Any, Any, bytes]], bytes] | None
     body: RequestBody = made(_body_of)
     make_body: Callable[[], RequestBody]
-    has_made: Callable[[str], bool]
+    has_made: Callable[..., bool]
 
     @property
     def is_begun(self) -> bool:
         """Whether a chain has taken the request."""
         return hasattr(self, "selection")
+
+    @property
+    def said_length(self) -> str | None:
+        """What Content-Length says, be it a number or not; None where it is not there."""
+        return self.headers.get("Content-Length")
 
     @property
     def stream(self) -> BinaryIO:

@@ -222,11 +222,6 @@ class Request(ReadableRequest, WritableRequest):
         """What a record that goes on from this one is made as."""
         return type(self)
 
-    @property
-    def said_length(self) -> str | None:
-        """What Content-Length says, be it a number or not; None where it is not there."""
-        return self.headers.get("Content-Length")
-
     @staticmethod
     def quoted(query_string: bytes) -> bytes:
         """Return a query string in which what should have been percent-encoded is."""

@@ -40,15 +40,15 @@ class WritableRequest:
     is_touched: bool
     alter: Callable[[], None]
 
-    def has_made(self, name: str) -> bool:
-        """Tell whether something is there that is made when it is asked for, and is looked at later.
+    def has_made(self, *names: str) -> bool:
+        """Tell whether one of several things is there that are made when they are asked for, and looked at later.
 
         To ask for the ``__dict__`` would have a dictionary made of a request that nobody has touched (``kept_inline``).
 
         Args:
-            name: of the attribute, such as "headers_out".
+            names: of the attributes, such as "headers_out".
         """
-        return self.is_touched and name in self.__dict__
+        return self.is_touched and not self.__dict__.keys().isdisjoint(names)
 
     @_Kept
     def headers_out(self) -> Headers:

@@ -408,8 +408,9 @@ def test_what_was_kept_of_a_body_is_given_up_when_its_request_is_over(ask, prepa
         body.get_data()
 
 
-def test_a_request_whose_body_is_closed_by_a_finisher_is_over_all_the_same(ask):
+def test_a_request_whose_body_is_closed_by_a_finisher_is_over_all_the_same(ask, error_log):
     hooks = quiet()
     hooks.content(lambda req: req.get_data())
     hooks.log(lambda req: req.body.close())
     assert ask(hooks, method="POST", data=b"some text").body == b"some text"
+    assert error_log() == ""
