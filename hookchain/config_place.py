@@ -77,7 +77,9 @@ def _unknown_key(key: Any, allowed: Collection[str], place: Place) -> ConfigErro
         return place.error(f"the key {key!r} is not text")
     name = key.lower()
     other = _OTHER_NAMES.get(name)
-    return place.at(key).error("there is no such key", other if other in allowed else nearest_name(name, allowed))
+    nearest = other if other in allowed else nearest_name(name, allowed)
+    known = "" if nearest else f"; the keys here are {', '.join(allowed)}"
+    return place.at(key).error(f"there is no such key{known}", nearest)
 
 
 def entries(value: Any, place: Place) -> Iterator[tuple[Any, Place]]:
