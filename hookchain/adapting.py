@@ -33,7 +33,7 @@ from .request import MadeResponse
 from .results import Outcome, Raised
 from .runs import Function, Step
 from .threads import Threads
-from .wsgi import KEEPS_CONTEXTS, KEY, AppCall, WSGIChain, app_environ
+from .wsgi import KEEPS_CONTEXTS, KEY, AppCall, WSGIChain, app_environ, early_environ
 
 __all__ = [
     "KEEPS_CONTEXTS",
@@ -68,6 +68,7 @@ __all__ = [
     "did_you_mean",
     "drive",
     "drive_to_end",
+    "early_environ",
     "encode",
     "guard_again",
     "import_dotted",

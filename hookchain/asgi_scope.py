@@ -34,6 +34,7 @@ _LENGTH, _CODING = b"content-length", b"transfer-encoding"
 _OF_THE_BODY = frozenset({_LENGTH, _CODING})
 _AS_LONG = frozenset(map(len, _OF_THE_BODY))
 _NO_LENGTH = ("", "0")
+_HTTP_1 = ("1.1", "1.0", "1")
 
 _paths = RememberedPaths()
 
@@ -113,7 +114,7 @@ class ScopeRequest(Request):
         self.said_of_body = said = _said_of_body(scope["headers"])
         # From HTTP/2 on, a body needs no header that announces it.
         self.has_body = (
-            not scope.get("http_version", "1").startswith("1") if said is None else said.get(_LENGTH) not in _NO_LENGTH
+            scope.get("http_version", "1.1") not in _HTTP_1 if said is None else said.get(_LENGTH) not in _NO_LENGTH
         )
         path = None if scope.get("root_path") else _paths.known.get(scope["path"])
         if path is not None and method in PLAIN_METHODS:
@@ -238,13 +239,11 @@ def _is_below(path: str, root: str) -> bool:
     return path == root or path.startswith(root + "/")
 
 
-def app_scope(record: Request, *, can_respond: bool = True, is_pulled: bool = False) -> dict[str, Any]:
+def app_scope(record: Request) -> dict[str, Any]:
     """Return what an app behind the chain gets: the one path, in every key that it might route by.
 
     Args:
         record: a request that was made of a scope.
-        can_respond: whether it may deny a handshake with a response of its own.
-        is_pulled: whether its answer is read rather than sent, so that it may use no extension.
 
     Returns:
         A new scope.
@@ -265,10 +264,24 @@ def app_scope(record: Request, *, can_respond: bool = True, is_pulled: bool = Fa
         scope["user"] = record.user
         if record.user is None:
             del scope["user"]
-    if is_pulled or not can_respond:
-        _set_extensions(scope, is_pulled=is_pulled)
-    if record.has_body or record.error_status is not None:
+    if record.has_body or (record.is_touched and record.error_status is not None):
         _set_body(scope, record)
+    return scope
+
+
+def scope_to_pull(record: Request) -> dict[str, Any]:
+    """Return what an app gets whose answer is read rather than sent, so that it may use no extension."""
+    scope = app_scope(record)
+    scope.pop("extensions", None)
+    return scope
+
+
+def scope_without_denial(record: Request) -> dict[str, Any]:
+    """Return what an app gets that may not deny a handshake with a response of its own."""
+    scope = app_scope(record)
+    extensions = scope.get("extensions")
+    if extensions:
+        scope["extensions"] = {name: value for name, value in extensions.items() if name != DENIAL}
     return scope
 
 
@@ -283,14 +296,6 @@ def _spelling_of(path: str) -> bytes:
             _spellings.clear()
         _spellings[path] = spelling
     return spelling
-
-
-def _set_extensions(scope: dict[str, Any], *, is_pulled: bool) -> None:
-    extensions = scope.get("extensions")
-    if is_pulled:
-        scope.pop("extensions", None)
-    elif extensions:
-        scope["extensions"] = {name: value for name, value in extensions.items() if name != DENIAL}
 
 
 def _set_body(scope: dict[str, Any], record: Request) -> None:

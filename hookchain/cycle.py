@@ -23,7 +23,7 @@ from .dispatch import Steps, Success, must_be_raised, outcome_of_exception, told
 from .error_log import log_refusal
 from .finishing import DRIVEN, ending_of, finish, last_record
 from .framework import Framework
-from .going_on import OVER, SEND, go_on
+from .going_on import OVER, SEND, GoesOn, go_on, go_on_loop
 from .leaving import CLOSE, OnItsWay, complete, give_up, leave
 from .leaving_at_once import leave_as_it_is, leave_at_once, leave_plainly
 from .loops import is_cancellation
@@ -43,7 +43,7 @@ from .process import (
     resumed,
     status_of_content,
 )
-from .records import current
+from .records import note_current
 from .redirects import follow, settle, settle_at_once
 from .request import Request
 from .responses import last_resort, set_type, status_response
@@ -72,6 +72,8 @@ SaidOnLoop: TypeAlias = Said | Asks
 
 ASKS_APP = Asks.APP  # Python 3.11 looks a member of an enum up by a call
 _CONTENT = Phase.CONTENT
+_OURS: Any = (tuple, Response)
+"""What the library itself sends; all else is the framework's, or yet to be driven."""
 
 MOST_SUBREQUESTS = 10
 """Subrequests inside one another that one request may make (httpd's LimitInternalRecursion)."""
@@ -95,24 +97,26 @@ def answer_at_once(req: Request) -> Any:
 
 def say_at_once(req: Request) -> Said:
     """Answer a request, like ``answer_at_once``; what is sent as it is has no response around it."""
-    current.set(req)
+    note_current(req)
     try:
-        stretch = route_of(req)[0]
+        stretch = route_of(req).first
         if not req.is_plain or (stretch is not None and stretch.is_async):
             return cycle(req)
-        return _say(req, stretch, None if stretch is None else stretch.call(req))
+        call = None if stretch is None else stretch.call
+        return _say(req, stretch, None if call is None else call(req), go_on)
     except BaseException as error:
         return cycle(req, raised=error)
 
 
 def say_on_loop(req: Request) -> SaidOnLoop | Coroutine[Any, Any, SaidOnLoop]:
     """Answer a request on an event loop, like ``say_at_once``: by what need not be kept off it, or is to be awaited."""
-    current.set(req)
+    note_current(req)
     try:
-        stretch = route_of(req)[0]
+        stretch = route_of(req).first
         if stretch is None or stretch.blocking:
             return cycle(req)
-        return _awaited(req, stretch) if stretch.is_async else _say_on_loop(req, stretch, stretch.call(req))
+        call = stretch.call
+        return _awaited(req, stretch) if stretch.is_async else _say_on_loop(req, stretch, call(req))
     except BaseException as error:
         return cycle(req, raised=error)
 
@@ -130,29 +134,27 @@ def _say_on_loop(req: Request, stretch: Stretch, settled: Any) -> SaidOnLoop:
     if settled is None and is_for_the_app(req, stretch):
         req.phase = _CONTENT
         return ASKS_APP
-    return _say(req, stretch, settled, on_loop=True)
+    return _say(req, stretch, settled, go_on_loop)
 
 
-def _say(req: Request, stretch: Stretch | None, settled: Any, *, on_loop: bool = False) -> Said:
-    said: Any = None if settled is None else leave_as_it_is(req, *settled)
+def _say(req: Request, stretch: Stretch | None, settled: Any, goes_on: GoesOn) -> Said:
+    said: Any = None
+    if settled is not None:
+        who, answer = settled
+        said = leave_as_it_is(req, who, answer)
     if said is None:
-        said = _say_behind(req, NOT_BEGUN if stretch is None else behind(req, stretch, settled), on_loop=on_loop)
-    if req.framework is not None and _is_ours(said):
+        said = _say_behind(req, NOT_BEGUN if stretch is None else behind(req, stretch, settled), goes_on)
+    if req.framework is not None and isinstance(said, _OURS):
         req.framework.exit(None)
     sent: Said = said
     return sent
 
 
-def _is_ours(said: object) -> bool:
-    """Tell whether this is what the library sends; all else is the framework's, or yet to be driven."""
-    return isinstance(said, tuple | Response)
-
-
-def _say_behind(req: Request, begun: Begun, *, on_loop: bool) -> Said:
+def _say_behind(req: Request, begun: Begun, goes_on: GoesOn) -> Said:
     ended, _ = begun
     if ended is None:
         phases = process(req, begun)
-        step, args = pending = go_on(phases, None, on_loop=on_loop)
+        step, args = pending = goes_on(phases, None)
         if step is not OVER:
             return cycle(req, PartWay(phases, pending))
         ended = args[0]
@@ -180,7 +182,8 @@ def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
     stretch = _stretch_at_end(req)
     if stretch.is_async:
         return _end(req, None, finish(req))
-    broken_off = stretch.call(req)
+    call = stretch.call
+    broken_off = call(req)
     return None if broken_off is None else _end(req, None, finish(req, broken_off))
 
 

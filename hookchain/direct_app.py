@@ -111,11 +111,12 @@ class DirectApp:
         if size == _ELSE:
             await (self._call or self._taken_over()).send(message)
             return
+        send = self._send
         try:
             if self._is_complete:
-                await in_servers_context(self._send(message), self._around)
+                await in_servers_context(send(message), self._around)
             else:
-                await self._send(message)
+                await send(message)
         except OSError:  # as the standard wants it where the client is gone
             self._req.incoming.lose(early=was_open)
             raise
@@ -128,7 +129,7 @@ class DirectApp:
         """Take note of the message that begins the answer; returns how many bytes of a body it sends, or ``_ELSE``."""
         req: Any = self._req
         is_ours = self._call is None and message["type"] == _START and is_ordinary(message)
-        if not is_ours or req.late_refusal is not None or not has_no_say(req):
+        if not is_ours or not has_no_say(req):
             return _ELSE
         self._start = req.start = message
         req.status, req.decided_by = message["status"], req.app.name
@@ -142,7 +143,7 @@ class DirectApp:
         if message.get("more_body", False):
             if self._bytes_due() > self._req.bytes_sent + size:
                 return size
-        elif perf_counter() - self._req.started > LONG or self._req.has_unread_body:
+        elif perf_counter() - self._req.started > LONG or (self._req.has_body and self._req.has_unread_body):
             return _ELSE
         else:
             self._is_complete = True

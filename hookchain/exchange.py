@@ -12,7 +12,7 @@ from typing import Any
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
-from .asgi_scope import ScopeRequest, app_scope
+from .asgi_scope import ScopeRequest, app_scope, scope_to_pull, scope_without_denial
 from .cycle import FINISH, cycle, end_on_loop
 from .dispatch import Steps
 from .drivers import Finished, advance, aproceed, call_what_does_not_wait, deliver
@@ -154,9 +154,8 @@ class Exchange:
 
     async def _ask_app(self, record: Request) -> Pending:
         if record.is_handshake:
-            can_respond = not _is_filtered(self._req)
-            call = InlineApp(self, self._incoming, self._outgoing, None)
-            return await call.run(self._app, app_scope(record, can_respond=can_respond))
+            scope = scope_without_denial(record) if _is_filtered(self._req) else app_scope(record)
+            return await InlineApp(self, self._incoming, self._outgoing, None).run(self._app, scope)
         if not (_is_filtered(self._req) or _is_filtered(record)):
             call = InlineApp(self, self._incoming, self._outgoing, Replay(self._incoming, record))
             return await call.run(self._app, app_scope(record))
@@ -169,7 +168,7 @@ class Exchange:
     async def pull(self, record: Request) -> Response:
         """Ask the app for an answer that is read rather than sent."""
         receive = Replay(self._incoming, record)
-        call = functools.partial(self._app, app_scope(record, is_pulled=True), receive)
+        call = functools.partial(self._app, scope_to_pull(record), receive)
         pulled = PulledApp(call, self._incoming, self._bridge, self._context)
         self._pulled.append(pulled)
         response = await pulled.response()

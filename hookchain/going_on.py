@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from werkzeug.wrappers import Response
 
@@ -12,6 +13,9 @@ from .runs import Function, Step
 
 Pending = tuple[Step, tuple[Any, ...]]
 """A step that is wanted, and what it is called with."""
+
+GoesOn: TypeAlias = Callable[[Steps[Any], Any], Pending]
+"""What calls steps as long as they need not wait: ``go_on`` or ``go_on_loop``."""
 
 
 def _send(response: Response) -> None:
@@ -30,17 +34,25 @@ OVER = Function(_over)
 """The step that comes when all are over; it goes with what they returned."""
 
 
-def go_on(steps: Steps[Any], answer: Any, *, on_loop: bool = False) -> Pending:
+def go_on(steps: Steps[Any], answer: Any) -> Pending:
     """Give steps an answer, and call them as long as they are sync.
 
     Args:
         steps: a generator of steps.
         answer: what it is sent first; None to start it.
-        on_loop: whether this is called on an event loop, so that what blocks is left to the caller too.
 
     Returns:
         The first that is left to the caller, or at which a response is to be sent; OVER with what they returned.
     """
+    return _go_on(steps, answer, on_loop=False)
+
+
+def go_on_loop(steps: Steps[Any], answer: Any) -> Pending:
+    """Give steps an answer, like ``go_on``, on an event loop: what blocks it is left to the caller too."""
+    return _go_on(steps, answer, on_loop=True)
+
+
+def _go_on(steps: Steps[Any], answer: Any, *, on_loop: bool) -> Pending:
     send = steps.send
     try:
         step, args = send(answer)

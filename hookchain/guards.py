@@ -191,7 +191,7 @@ def guard_again(req: Request, path: str, endpoint: Any) -> Steps[Outcome | None]
         now = yield from _guarding(req)
         refusal = None if now == before else (yield from _guards_of_route(req, before, now))
     if refusal is not None:
-        req.late_refusal = req.decided_by, refusal
+        req.refuse_late(req.decided_by, refusal)
     return refusal
 
 

@@ -66,7 +66,7 @@ def _text(req: Request, text: str | bytes) -> bytes | None:
 def _said_of(req: Request, who: Handler, answer: Any) -> Any:
     if type(answer) is PlainResponse and answer.is_settled:
         return _whole(req, answer, None)
-    if req.late_refusal is not None or not has_no_say(req):
+    if not has_no_say(req):
         return None
     framework, is_apps = req.framework, who is req.app
     if framework is not None:
@@ -216,10 +216,13 @@ def _is_nobodys_business(first: Request) -> bool:
     return has_no_say(first) and (first.framework is None or first.framework.has_finalised(first))
 
 
+_SAYS = ("headers_out", "err_headers_out", "late_refusal")
+
+
 def has_no_say(first: Request) -> bool:
-    """Tell whether handlers have left nothing in a request that its response would have to show."""
+    """Tell whether handlers and late guards have left nothing in a request that its response would have to show."""
     return (
         first.method != "HEAD"
         and first.content_type_out is first.content_encoding_out is None
-        and not (first.is_touched and first.has_made("headers_out", "err_headers_out"))
+        and not (first.is_touched and first.has_made(*_SAYS))
     )

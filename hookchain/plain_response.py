@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, TypeAlias, overload
 
 from werkzeug.datastructures import Headers
@@ -117,6 +118,10 @@ class PlainResponse(Response):
         """Return what is sent, where nobody has looked at it yet and the body is whole; else None."""
         return None if self.whole is None or self.is_seen else (self._status, self.pairs, self.whole)
 
+    def parts(self) -> tuple[str, list[Pair], bytes | None]:
+        """Return status line, a list of the headers, and the body; no body where it is not whole."""
+        return self._status, [*self.pairs], self.whole
+
     def sent_status(self) -> int:
         """Return the status; 0 where its line is nothing to be sent as it is."""
         return status_code(self._status)
@@ -166,13 +171,16 @@ def body_of(response: Response) -> bytes | None:
     return None if vars(response)["_on_close"] else whole_of(response.response)
 
 
+_parts: Any = attrgetter("_status", "headers", "response", "_on_close")
+_pairs: Any = attrgetter("_list")  # vars() would have a dictionary made of an object that has none yet
+
+
 def plain_parts(response: Response) -> tuple[str, list[tuple[str, str]], bytes | None]:
     """Return status line, headers and body of a response that sends what it says; no body where it is not whole."""
-    made = vars(response)
     if type(response) is PlainResponse:
-        return made["_status"], [*made["pairs"]], made["whole"]
-    headers: Headers = made["headers"]
-    return made["_status"], [*vars(headers)["_list"]], None if made["_on_close"] else whole_of(made["response"])
+        return response.parts()
+    line, headers, body, on_close = _parts(response)
+    return line, [*_pairs(headers)], None if on_close else whole_of(body)
 
 
 def sent_response(said: bytes | Whole) -> PlainResponse:

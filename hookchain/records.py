@@ -9,6 +9,7 @@ from .request import Request
 _SHARED = ("second_halves", "cleanups")
 
 current: ContextVar[Request] = ContextVar("hookchain.request")
+note_current = current.set  # for each request: what a name that was imported has is looked up anew each time
 
 
 def current_request() -> Request:

@@ -317,6 +317,10 @@ class Request(ReadableRequest, WritableRequest):
             self.was_plain = self.is_plain
         self.is_altered, self.is_plain = True, False
 
+    def refuse_late(self, who: str | None, refusal: Outcome) -> None:
+        """Refuse the request although it has been handed to the app; its answer is looked at for that."""
+        self.late_refusal, self.is_touched = (who, refusal), True
+
     def straighten(self) -> None:
         """Let a request go on as if it had been asked as it is now, where no more was altered than method and path."""
         may_be_plain = self.was_plain if self.is_altered else self.is_plain

@@ -83,7 +83,13 @@ class Stretch:
 
 
 class Route(dict[int, "Stretch | None"]):
-    """For each step of the cycle the stretch that begins there, made when first asked for; None where there is none."""
+    """For each step of the cycle the stretch that begins there, made when first asked for; None where there is none.
+
+    Attributes:
+        first: that of the first step, which each request asks for.
+    """
+
+    __slots__ = ("_on_loop", "_parts", "first")
 
     def __init__(self, parts: Sequence[list[Part] | None], *, on_loop: bool) -> None:
         """Make the first stretch.
@@ -95,7 +101,7 @@ class Route(dict[int, "Stretch | None"]):
         super().__init__()
         self._parts = parts
         self._on_loop = on_loop
-        _ = self[0]
+        self.first = self[0]
 
     def __missing__(self, step: int) -> Stretch | None:
         """Put together what is called from a step on, as far as nothing has to be decided between."""

@@ -77,8 +77,9 @@ class WSGIChain:
         """Process a request."""
         req = EnvironRequest(environ)
         req.app, req.place = self._handler, self
-        if self._framework is not None:
-            req.framework = self._framework(req)
+        framework = self._framework
+        if framework is not None:
+            req.framework = framework(req)
         self.chain.begin(req)
         if KEEPS_CONTEXTS in environ and "werkzeug.socket" not in environ:
             # Werkzeug's debugger asks real servers for the same; there, a thread's context is not the request's own.
@@ -262,20 +263,25 @@ def _close(body: object) -> None:
         close()
 
 
-def app_environ(req: Request, *, with_body: bool = True) -> WSGIEnvironment:
+def app_environ(req: Request) -> WSGIEnvironment:
     """Return what an app behind the chain gets: the one path, in every key that it might route by.
 
     Args:
         req: a request that was made of an environ.
-        with_body: whether ``wsgi.input`` gives the body once more; False where nobody should begin to read it yet.
 
     Returns:
-        A new environ.
+        A new environ, whose ``wsgi.input`` gives the body from its first byte on.
     """
+    environ = early_environ(req)
+    if req.has_body:
+        _set_input(environ, req)
+    return environ
+
+
+def early_environ(req: Request) -> WSGIEnvironment:
+    """Return the environ of ``app_environ``, but for its body, which nobody should begin to read yet."""
     environ: WSGIEnvironment = (req.environ or {}).copy()
     path = req.canonical_path
-    if req.error_status is not None:
-        environ["REQUEST_METHOD"] = req.method
     environ["PATH_INFO"] = path if path.isascii() else path.encode().decode("latin-1")
     query: str = environ.get("QUERY_STRING", "")
     if req.is_query_known or not query.isascii():  # else nobody has looked at it, so nobody has changed it
@@ -283,12 +289,13 @@ def app_environ(req: Request, *, with_body: bool = True) -> WSGIEnvironment:
     environ["QUERY_STRING"] = query
     _set_targets(environ, req, path, query)
     environ[KEY] = req
-    if req.has_made("env"):
-        environ.update(req.env)
+    if req.is_touched:
+        if req.error_status is not None:
+            environ["REQUEST_METHOD"] = req.method
+        if req.has_made("env"):
+            environ.update(req.env)
     if req.authen_ran:
         _set_user(environ, req)
-    if with_body and req.has_body:
-        _set_input(environ, req)
     return environ
 
 

@@ -113,7 +113,7 @@ def test_headers_that_the_app_itself_gives_the_request_go_with_its_answer(hooks,
 
 def test_a_request_that_is_refused_on_its_way_through_the_app_gets_the_refusal(hooks, finished):
     async def app(scope, receive, send):
-        scope["hookchain.request"].late_refusal = "whoever", 403
+        scope["hookchain.request"].refuse_late("whoever", 403)
         with contextlib.suppress(OSError):
             await answering(start(), piece(b"secret"))(scope, receive, send)
 

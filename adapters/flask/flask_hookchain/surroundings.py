@@ -12,7 +12,7 @@ from flask.ctx import RequestContext
 from flask.globals import app_ctx, request_ctx
 
 from hookchain import HookChainError, Request, Response
-from hookchain.adapting import KEEPS_CONTEXTS, KEY, app_environ
+from hookchain.adapting import KEEPS_CONTEXTS, KEY, app_environ, early_environ
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -65,8 +65,11 @@ class InFlask:
 
     def enter(self, req: Request) -> None:
         """Find the route, with the contexts open."""
-        environ = _early_environ(req)
-        context = self._new_context(environ)
+        environ = early_environ(req)
+        if req.has_body:
+            environ["wsgi.input"], environ["wsgi.input_terminated"] = io.BufferedReader(_LateBody(req)), True
+        new_context = self._new_context
+        context = new_context(environ)
         if req.main is not None:
             _match(context)
         elif self._context is None:
@@ -200,13 +203,6 @@ class InFlask:
         req.exception = error
         if req.main is None:
             self._exception = error
-
-
-def _early_environ(req: Request) -> WSGIEnvironment:
-    environ = app_environ(req, with_body=False)
-    if req.has_body:
-        environ["wsgi.input"], environ["wsgi.input_terminated"] = io.BufferedReader(_LateBody(req)), True
-    return environ
 
 
 class _LateBody(io.RawIOBase):
