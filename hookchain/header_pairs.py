@@ -13,7 +13,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response
 
-from .plain_response import Pair, PlainResponse
+from .plain_response import KEPT_AS, Pair, PlainResponse, kept_pairs
 
 Pairs: TypeAlias = tuple[Pair, ...]
 SaidOfBody: TypeAlias = tuple[str | None, bool]
@@ -47,14 +47,14 @@ def pairs_of(response: Response) -> list[Pair]:
         return response.pairs
     if type(response.headers) is not Headers:  # somebody's own kind of headers
         response.headers = headers_of([*response.headers])
-    pairs: list[Pair] = vars(response.headers)["_list"]
+    pairs: list[Pair] = kept_pairs(response.headers)
     return pairs
 
 
 def headers_of(pairs: list[Pair]) -> Headers:
     """Return Headers around a list of which is known that all of it is text, and no value holds a line end."""
     headers = Headers()
-    vars(headers)["_list"] = pairs  # to let Werkzeug look at each costs more than all else that is done with them
+    setattr(headers, KEPT_AS, pairs)  # to let Werkzeug look at each costs more than all else that is done with them
     return headers
 
 

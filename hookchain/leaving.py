@@ -117,10 +117,10 @@ def _before_filters(first: Request, record: Request, ended: Success | Response) 
 def typed(record: Request, ended: Success | Response) -> Response:
     """Return what ended the phases with the headers that go with it, as a response that nobody else holds."""
     if not isinstance(ended, Success):
-        response = _own(record, ended, success=False)
+        response = _own(record, ended, _ON_ERROR)
         set_default_type(response)
         return response
-    response = _own(record, ended.response, success=True)
+    response = _own(record, ended.response, _ON_SUCCESS)
     if not ended.is_apps:
         set_type(response, record)
     return response
@@ -158,21 +158,26 @@ def give_up(first: Request, record: Request) -> Steps[Response | BaseException]:
 
 def complete(record: Request, made: Response, *, success: bool) -> Steps[Response]:
     """Give a response the headers that go with it; ``headers_out`` on success only."""
-    response = _own(record, made, success=success)
+    response = _own(record, made, _ON_SUCCESS if success else _ON_ERROR)
     if response.status_code == UNAUTHORIZED:
         yield from _challenge(record, response)
     return response
 
 
-def _own(record: Request, made: Response, *, success: bool) -> Response:
+_ON_ERROR = ("err_headers_out",)
+_ON_SUCCESS = ("headers_out", *_ON_ERROR)
+"""What handlers may have said in headers that go with a response."""
+
+
+def _own(record: Request, made: Response, tables: tuple[str, ...]) -> Response:
     """Return a response that nobody else holds, with the headers that go with it."""
     response = made if type(made) is PlainResponse and made.is_new else own_copy(made)  # who made it may keep another
-    if success and record.has_made("headers_out"):
-        merge(pairs_of(response), record.headers_out)
-    if record.error_status is not None:
-        response.status_code = record.error_status
-    if record.has_made("err_headers_out"):
-        merge(pairs_of(response), record.err_headers_out)
+    if record.is_touched:
+        if record.error_status is not None:
+            response.status_code = record.error_status
+        for table in tables:
+            if record.has_made(table):
+                merge(pairs_of(response), getattr(record, table))
     record.response = response
     return response
 

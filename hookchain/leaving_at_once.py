@@ -159,15 +159,15 @@ def _can_leave_here(req: Request, ended: Success | Response) -> bool:
         req.selection.filters_at_once
         and (req.framework is None or req.framework.has_finalised(req))
         and not isinstance(made, FileResponse)
-        and not (made.status_code == UNAUTHORIZED and req.selection.guard.conditional)
+        and not (req.selection.guard.conditional and made.status_code == UNAUTHORIZED)
     )
 
 
 def _ready(req: Request, response: Response) -> Whole | Response | None:
     """Put right what the protocol asks for; None where a header must not leave."""
-    pairs, body = pairs_of(response), body_of(response)
+    line, pairs, body = response.status, pairs_of(response), body_of(response)
     said = None if body is None else said_of_body(pairs, len(body))
-    is_right = said is not None and said[0] is not None and status_code(response.status) in PLAIN_STATUSES
+    is_right = said is not None and said[0] is not None and status_code(line) in PLAIN_STATUSES
     if not is_right or req.method == "HEAD":
         try:
             finalise(response, req)
@@ -183,9 +183,9 @@ def _filter_at_once(
 ) -> tuple[tuple[Handler, ...], Before, object] | None:
     """Call filters as long as they only change headers; returns what an ``OnItsWay`` has to know, or None."""
     for position, handler in enumerate(filters):
-        body, pairs = response.response, header_list(response)
+        body, pairs, call = response.response, header_list(response), handler.call
         try:
-            answer = handler.call(req, response)
+            answer = call(req, response)
         except BaseException as error:
             answer = Raised(error)
         if (answer is not None and answer is not response) or response.response is not body:

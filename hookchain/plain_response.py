@@ -18,6 +18,14 @@ UNAUTHORIZED = 401
 PLAIN_STATUSES = frozenset(range(200, 1000)) - {204, 205, 304, UNAUTHORIZED}
 """All but the statuses that never have a body, and the one that goes with a challenge."""
 
+KEPT_AS = "_list"
+"""By which name Werkzeug's Headers keep their pairs."""
+
+# vars() would have a dictionary made of an object that has none yet, and make each later look at it dearer.
+kept_pairs: Any = attrgetter(KEPT_AS)
+_parts: Any = attrgetter("_status", "headers", "response", "_on_close")
+_closers: Any = attrgetter("_on_close")
+
 DEFAULT_TYPE = "text/plain; charset=utf-8"
 TYPE_PAIR = ("Content-Type", DEFAULT_TYPE)
 
@@ -34,7 +42,7 @@ class _MadeHeaders:
             return self
         response.is_new, response.is_seen = False, True
         headers = response.__dict__["headers"] = Headers()
-        vars(headers)["_list"] = response.pairs
+        setattr(headers, KEPT_AS, response.pairs)
         return headers
 
 
@@ -102,7 +110,7 @@ class PlainResponse(Response):
             pairs = [*response.headers] if response.is_seen else [*response.pairs]
         else:
             headers: Headers = made["headers"]
-            pairs = [*vars(headers)["_list"]]
+            pairs = [*kept_pairs(headers)]
         body: Any = made["response"]
         plain = cls([*body] if type(body) is _LIST else body, pairs, made["_status"], made["_status_code"])
         on_close = made.get("_on_close")
@@ -168,11 +176,7 @@ def body_of(response: Response) -> bytes | None:
     """Return the body of a response, where it is one piece of bytes behind which nothing has to be closed."""
     if type(response) is PlainResponse:
         return response.whole
-    return None if vars(response)["_on_close"] else whole_of(response.response)
-
-
-_parts: Any = attrgetter("_status", "headers", "response", "_on_close")
-_pairs: Any = attrgetter("_list")  # vars() would have a dictionary made of an object that has none yet
+    return None if _closers(response) else whole_of(response.response)
 
 
 def plain_parts(response: Response) -> tuple[str, list[tuple[str, str]], bytes | None]:
@@ -180,7 +184,7 @@ def plain_parts(response: Response) -> tuple[str, list[tuple[str, str]], bytes |
     if type(response) is PlainResponse:
         return response.parts()
     line, headers, body, on_close = _parts(response)
-    return line, [*_pairs(headers)], None if on_close else whole_of(body)
+    return line, [*kept_pairs(headers)], None if on_close else whole_of(body)
 
 
 def sent_response(said: bytes | Whole) -> PlainResponse:

@@ -26,7 +26,7 @@ from .header_pairs import (
     said_of_body,
     value_in,
 )
-from .plain_response import PLAIN_STATUSES, TYPE_PAIR, Pair, PlainResponse, status_code, whole_of
+from .plain_response import PLAIN_STATUSES, TYPE_PAIR, Pair, PlainResponse, kept_pairs, status_code, whole_of
 from .request import Request
 from .results import FIRST_STATUS, LAST_STATUS, reason
 
@@ -113,8 +113,7 @@ def own_copy(response: Response) -> Response:
     if type(response) is PlainResponse:
         return PlainResponse.copied(response)
     copied = object.__new__(type(response))
-    kept = vars(copied)
-    kept.update(vars(response))
+    copied.__dict__ = kept = vars(response).copy()
     kept["_on_close"] = [*kept["_on_close"]]
     kept["headers"] = headers_of(header_list(response))
     return copied
@@ -170,7 +169,7 @@ def header_list(response: Response) -> list[tuple[str, str]]:
         return [*response.pairs]
     headers = response.headers
     # Headers as a sequence are asked for their length first, by a call.
-    return [*vars(headers)["_list"]] if type(headers) is Headers else [*headers]
+    return [*kept_pairs(headers)] if type(headers) is Headers else [*headers]
 
 
 def finalise_plain(made: PlainResponse, type_pair: Pair | None) -> bool:
