@@ -32,11 +32,10 @@ from .inline_app import ASGIApp
 from .outgoing import LONG, Send
 from .own_context import in_context
 from .phases import Phase
-from .plain_response import PlainResponse, sent_response
+from .plain_response import sent_response
 from .request import Request
-from .responses import header_list
 from .threads import Threads
-from .wires import HttpWire, SocketWire, start_of, start_of_text
+from .wires import HttpWire, SocketWire, WholeAnswer, whole_of
 from .wsgi import app_name
 
 if TYPE_CHECKING:
@@ -81,9 +80,10 @@ class ASGIChain:
         self.chain.begin(req)
         context = copy_context()
         said: Begun = context.run(say_on_loop, req)
-        if type(said) is bytes and not req.has_body and nothing_is_left(req):
+        whole = whole_of(said)
+        if whole is not None and not req.has_body and nothing_is_left(req):
             try:  # noqa: SIM105 - to suppress it would cost as much as several handlers
-                await _send_whole(req, start_of_text(said), said, send)
+                await _send_whole(req, whole, send)
             except OSError:  # as the standard wants it where the client is gone
                 pass
             return
@@ -92,11 +92,14 @@ class ASGIChain:
         try:
             if isinstance(said, CoroutineType):
                 said = await in_context(said, context)
+                whole = None if req.exchange is not None else whole_of(said)
             if said is ASKS_APP:
                 is_sent = await DirectApp(req, send, context, around).run(self._called)
+            elif whole is None or (req.has_body and req.has_unread_body):
+                is_sent = await self._processed(req, said, context)
             else:
-                is_sent = await self._send(req, said, send, context)
-            ending = self._ended(req, context) if is_sent and not nothing_is_left(req) else None
+                is_sent = await self._sent(req, whole, send, context)
+            ending = self._ended(req, context) if is_sent else None
             if ending is not None:
                 await ending
         finally:
@@ -142,19 +145,16 @@ class ASGIChain:
         finally:
             del self._shutting_down[ended]
 
-    async def _send(self, req: ScopeRequest, said: Begun, send: Send, context: Context) -> bool:
-        """Send what was said; where that takes more than to send it, process the request to its end.
+    async def _processed(self, req: ScopeRequest, said: Begun, context: Context) -> bool:
+        """Process a request to its end, where that takes more than to send what was said; returns False."""
+        rest: Any = sent_response(said) if isinstance(said, bytes | tuple) else said
+        await in_context(self.exchange_of(req).run(rest), context)
+        return False
 
-        Returns:
-            Whether it was sent, and the request is yet to be ended.
-        """
-        whole = None if req.exchange is not None or req.has_unread_body else _whole(said)
-        if whole is None:
-            rest: Any = sent_response(said) if isinstance(said, bytes | tuple) else said
-            await in_context(self.exchange_of(req).run(rest), context)
-            return False
+    async def _sent(self, req: ScopeRequest, whole: WholeAnswer, send: Send, context: Context) -> bool:
+        """Send an answer; returns whether the request is yet to be ended."""
         try:
-            await _send_whole(req, *whole, send)
+            await _send_whole(req, whole, send)
         except BaseException as error:
             await in_context(self.exchange_of(req).end_of_answer(error, req.response), context)
             return False
@@ -189,19 +189,8 @@ class ASGIChain:
         return exchange
 
 
-def _whole(said: Begun) -> tuple[Message, bytes] | None:
-    """Return how an answer begins and its body, where that is of one piece; else None."""
-    if isinstance(said, bytes):
-        return start_of_text(said), said
-    if type(said) is PlainResponse and said.whole is not None:
-        return start_of(said.status, header_list(said)), said.whole
-    if isinstance(said, tuple):
-        line, pairs, body = said
-        return start_of(line, pairs), body
-    return None
-
-
-async def _send_whole(req: ScopeRequest, start: Message, body: bytes, send: Send) -> None:
+async def _send_whole(req: ScopeRequest, whole: WholeAnswer, send: Send) -> None:
+    start, body = whole
     is_begun = False
     try:
         await send(start)

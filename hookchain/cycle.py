@@ -178,8 +178,11 @@ def end_at_once(req: Request, sent: Raised | None) -> Steps[None] | None:
     failed = None if sent is None else _failure(req, sent)
     if failed is not None:
         return _end(req, failed, finish(req))
+    return _end_here(req, _stretch_at_end(req))
+
+
+def _end_here(req: Request, stretch: Stretch) -> Steps[None] | None:
     req.finished_at = req.finished_at or perf_counter()
-    stretch = _stretch_at_end(req)
     if stretch.is_async:
         return _end(req, None, finish(req))
     call = stretch.call
@@ -197,7 +200,7 @@ def end_sent(req: Request) -> Steps[None] | Coroutine[Any, Any, Steps[None] | No
     stretch = _stretch_at_end(req)
     if stretch.blocking:
         return ending(req, None)
-    return end_at_once(req, None) if stretch is DRIVEN or not stretch.is_async else _end_awaited(req, stretch)
+    return _end_awaited(req, stretch) if stretch.is_async and stretch is not DRIVEN else _end_here(req, stretch)
 
 
 async def _end_awaited(req: Request, stretch: Stretch) -> Steps[None] | None:

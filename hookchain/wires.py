@@ -10,16 +10,17 @@ import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from werkzeug.wrappers import Response
 
 from .incoming import Message
-from .plain_response import PLAIN_STATUSES, status_code, text_pairs
+from .plain_response import PLAIN_STATUSES, PlainResponse, Whole, status_code, text_pairs
 from .responses import header_list, response_of, status_line
 from .results import FIRST_STATUS
 
 DENIAL = "websocket.http.response"
+_START = "http.response.start"
 _SWITCHED = HTTPStatus.SWITCHING_PROTOCOLS
 _LIST: Any = list  # of which type checkers ask no more
 _LENGTH, _LOCATION, _COOKIE = b"content-length", b"location", b"set-cookie"
@@ -70,13 +71,13 @@ class HttpWire:
 
     def opening(self, message: Message) -> Response | None:
         """Return the response that an app begins."""
-        return _response_of(message, message["status"]) if message["type"] == "http.response.start" else None
+        return _response_of(message, message["status"]) if message["type"] == _START else None
 
     def start(self, response: Response, message: Message | None) -> Start:
         """Return http.response.start, with what else the app said in it."""
         status = response.status_code
         said: Message = {} if message is None else message
-        start = {**said, "type": "http.response.start", "status": status, "headers": _raw_headers(response)}
+        start = {**said, "type": _START, "status": status, "headers": _raw_headers(response)}
         return Start(start, has_body=True, status=status)
 
     def body(self, chunk: bytes, *, more: bool) -> Message:
@@ -136,14 +137,21 @@ def _headers_of_text(length: int) -> list[tuple[bytes, bytes]]:
     return _raw(text_pairs(length))
 
 
-def start_of_text(body: bytes) -> Message:
-    """Return what begins the response that is a text and no more."""
-    return {"type": "http.response.start", "status": FIRST_STATUS, "headers": [*_headers_of_text(len(body))]}
+WholeAnswer: TypeAlias = tuple[Message, bytes]
+"""What begins an answer, and all of its body."""
 
 
-def start_of(line: str, pairs: list[tuple[str, str]]) -> Message:
-    """Return what begins the response with a status line and headers that are sent as they are."""
-    return {"type": "http.response.start", "status": status_code(line), "headers": _raw(pairs)}
+def whole_of(said: object) -> WholeAnswer | None:
+    """Return what begins an answer and its body, where that is a text, or else of one piece; None for all others."""
+    if type(said) is bytes:
+        return {"type": _START, "status": FIRST_STATUS, "headers": [*_headers_of_text(len(said))]}, said
+    if isinstance(said, tuple):
+        line, pairs, body = cast("Whole", said)
+    elif type(said) is PlainResponse and said.whole is not None:
+        line, pairs, body = said.status, header_list(said), said.whole
+    else:
+        return None
+    return {"type": _START, "status": status_code(line), "headers": _raw(pairs)}, body
 
 
 def is_ordinary(start: Message) -> bool:
