@@ -118,10 +118,10 @@ class Cases:
         implied = self._implied(route, area)
         every = list(dict.fromkeys(itertools.chain(implied, *asked.values())))
         found: dict[Verdict, tuple[str, ...]] = {}
-        for holding in _combinations(asked, every):
+        for holding in _combinations(asked, every, frozenset(implied)):
             if holding is None:
                 yield _undecided(f"it depends on {len(every)} conditions at once"), ()
-            elif holding.issuperset(implied):
+            else:
                 applying = [node for node, wanted in asked.items() if holding.issuperset(wanted)]
                 told = tuple(("" if each in holding else "not ") + each.text for each in every)
                 found.setdefault(self._verdict(applying), told)
@@ -142,23 +142,23 @@ class Cases:
 
 
 def _combinations(
-    asked: Mapping[Node, Sequence[_Condition]], every: Sequence[_Condition]
+    asked: Mapping[Node, Sequence[_Condition]], every: Sequence[_Condition], implied: frozenset[_Condition]
 ) -> Iterator[frozenset[_Condition] | None]:
-    """The conditions that may hold together; None where there are more ways than can be looked at.
+    """The conditions that may hold together, with those that always do; None for more ways than can be looked at.
 
     Of ACCESS handlers it matters only whether there are any, so that all of their conditions hold, or none.
     """
-    decisive = {each for node, conditions in asked.items() if has_say_in_guards(node) for each in conditions}
+    decisive = {each for node, conditions in asked.items() if has_say_in_guards(node) for each in conditions} - implied
     if len(decisive) > _MOST_CONDITIONS:
         yield None
         return
-    others = frozenset(every) - decisive
+    others = frozenset(every) - decisive - implied
     ordered = [each for each in every if each in decisive]
     for size in range(len(ordered), -1, -1):
         for holding in itertools.combinations(ordered, size):
-            yield others.union(holding)
+            yield implied.union(holding, others)
             if others:
-                yield frozenset(holding)
+                yield implied.union(holding)
 
 
 def _conditions_of(node: Node, endpoint: str | None, undecided: frozenset[Node]) -> list[_Condition] | None:

@@ -42,6 +42,10 @@ def weekend(req):
     return True
 
 
+def holiday(req):
+    return False
+
+
 def of(chain, path="/a", methods=("GET",), paths=None, **options):
     """What the audit says of one route."""
     route = Route(path, literal(path) if paths is None else paths, methods and frozenset(methods), **options)
@@ -491,6 +495,18 @@ def test_a_handler_of_the_chain_is_looked_at_where_it_answers_alone(chain):
     assert (found["everybody"].state, found["everybody"].cases[0].conditions) == ("guarded", ("when=weekend",))
     assert found["everybody"].cases[0].hosts == ("one.example",)
     assert found["somebody"].state == "partial"
+
+
+def test_a_handler_under_a_condition_is_looked_at_without_the_conditions_of_others():
+    chain = quiet(satisfy="any")
+    chain.access(when=holiday)(everybody)
+    chain.authen(nobody)
+    chain.content(when=weekend)(everybody)
+    (found,) = audit(chain.wsgi()).routes
+    assert {case.state: case.conditions for case in found.cases} == {
+        "partial": ("when=weekend", "when=holiday"),
+        "guarded": ("when=weekend", "not when=holiday"),
+    }
 
 
 @pytest.mark.parametrize(("location", "state"), [("/hello", "guarded"), ("/x", "unguarded")])
