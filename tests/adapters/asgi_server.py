@@ -11,6 +11,9 @@ from urllib.parse import unquote
 from werkzeug.datastructures import Headers
 
 Message = Mapping[str, Any]
+PATIENCE = 60.0
+"""Seconds after which a request counts as long in tests with the fixture ``patient``."""
+
 EXTENSIONS = ("http.response.pathsend", "http.response.trailers", "http.response.early_hint")
 
 

@@ -14,9 +14,10 @@ from werkzeug.wrappers import Response
 
 from hookchain import AccessLog, HookChainError, asgi_scope, current_request, wires
 from hookchain.exchange import Exchange
-from hookchain.outgoing import LONG
-from tests.adapters.asgi_server import Server, answering, gone_after, http_scope, piece, serve, start
+from tests.adapters.asgi_server import PATIENCE, Server, answering, gone_after, http_scope, piece, serve, start
 from tests.asking import by_asgi, quiet
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 LENGTH = (b"content-length", b"6")
 
@@ -149,7 +150,7 @@ def test_a_finisher_that_does_not_block_sees_what_was_sent(hooks, made, finished
     def look(req):
         response = req.response
         assert response is req.response
-        seen.append((response.status_code, [*response.headers], req.duration < LONG, current_request() is req))
+        seen.append((response.status_code, [*response.headers], req.duration < PATIENCE, current_request() is req))
 
     seen = []
     hooks.register("log", look, blocking=False)
@@ -192,16 +193,18 @@ def test_what_the_app_registers_runs_at_the_end(hooks):
 def test_the_request_lasts_until_its_last_byte(hooks, finished):
     async def app(scope, receive, send):
         await answering(start(), piece(b"x"))(scope, receive, send)
-        await asyncio.sleep(2 * LONG)
+        lasted.append(scope["hookchain.request"].duration)
+        await asyncio.sleep(0)
 
+    lasted = []
     serve(hooks.asgi(app))
-    assert finished[0].duration < 2 * LONG
+    assert [finished[0].duration] == lasted
 
 
 def test_before_a_late_end_the_server_is_asked_whether_the_client_is_there(hooks, made, finished):
     async def app(scope, receive, send):
         await send(start())
-        await asyncio.sleep(1.1 * LONG)
+        scope["hookchain.request"].started -= 2 * PATIENCE
         await send(piece(b"x"))
 
     assert serve(hooks.asgi(app)).body == b"x"
@@ -482,7 +485,7 @@ def test_a_text_behind_which_nobody_waits_may_find_the_client_gone():
 @pytest.mark.parametrize("seen", [True, False])
 def test_before_a_late_answer_the_server_is_asked_whether_the_client_is_there(hooks, finished, seen):
     def content(req):
-        req.started -= 2 * LONG
+        req.started -= 2 * PATIENCE
         return "text"
 
     hooks.register("content", content, blocking=False)

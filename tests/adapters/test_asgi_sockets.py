@@ -12,6 +12,8 @@ from hookchain import DECLINED, DONE, OK, Phase
 from tests.adapters.asgi_server import connect, http_scope, serve, socket_scope
 from tests.asking import quiet
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 UP_TO_FIXUP = [phase for phase in Phase if phase not in {Phase.CONTENT, Phase.LOG, Phase.CLEANUP}]
 TEXT = {"type": "websocket.receive", "text": "hello"}
 BARE: dict[str, dict[str, object]] = {"extensions": {}}
