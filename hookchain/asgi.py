@@ -93,12 +93,13 @@ class ASGIChain:
             if isinstance(said, CoroutineType):
                 said = await in_context(said, context)
                 whole = None if req.exchange is not None else whole_of(said)
+            is_sent = False
             if said is ASKS_APP:
                 is_sent = await DirectApp(req, send, context, around).run(self._called)
-            elif whole is None or (req.has_body and req.has_unread_body):
-                is_sent = await self._processed(req, said, context)
-            else:
+            elif whole is not None and not (req.has_body and req.has_unread_body):
                 is_sent = await self._sent(req, whole, send, context)
+            else:
+                await self._process(req, said, context)
             ending = self._ended(req, context) if is_sent else None
             if ending is not None:
                 await ending
@@ -145,14 +146,13 @@ class ASGIChain:
         finally:
             del self._shutting_down[ended]
 
-    async def _processed(self, req: ScopeRequest, said: Begun, context: Context) -> bool:
-        """Process a request to its end, where that takes more than to send what was said; returns False."""
+    async def _process(self, req: ScopeRequest, said: Begun, context: Context) -> None:
+        """Process a request to its end, where that takes more than to send what was said."""
         rest: Any = sent_response(said) if isinstance(said, bytes | tuple) else said
         await in_context(self.exchange_of(req).run(rest), context)
-        return False
 
     async def _sent(self, req: ScopeRequest, whole: WholeAnswer, send: Send, context: Context) -> bool:
-        """Send an answer; returns whether the request is yet to be ended."""
+        """Send an answer; returns whether that went well, and the request is yet to be ended."""
         try:
             await _send_whole(req, whole, send)
         except BaseException as error:

@@ -316,3 +316,10 @@ def test_an_async_body_that_fails_is_closed_and_told_to_log(way):
     with pytest.raises(LookupError):
         way(hooks)
     assert seen == ["closed", "LookupError('in the body')"]
+
+
+@pytest.mark.parametrize("ask", [by_handle, by_ahandle, by_wsgi])
+def test_a_handler_that_raises_stop_iteration_has_failed_like_any_other(ask):
+    hooks = quiet()
+    hooks.content(Calls().handler("content", StopIteration()))
+    assert ask(hooks).status == 500

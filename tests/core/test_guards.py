@@ -431,6 +431,13 @@ def test_a_condition_on_guards_that_raises_is_500_and_never_a_pass(ask, error_lo
     assert "broken when" in error_log()
 
 
+def test_a_condition_may_not_refuse_by_an_exception_of_werkzeugs(ask, error_log):
+    hooks = content(quiet())
+    hooks.section("/", when=Calls().handler("when", Forbidden())).authen(known())
+    assert ask(hooks).status == 500
+    assert "it answers true or false, to refuse is for handlers" in error_log()
+
+
 @pytest.mark.parametrize("phase", ["access", "authen", "authz"])
 def test_a_condition_of_a_guard_that_raises_later_is_500(ask, phase):
     asked: list[int] = []

@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from hookchain import OK, InternalRedirect, Phase, current_request, signals
-from tests.asking import Calls, quiet
+from tests.asking import Calls, by_handle, quiet
 
 ALL = (*signals.OBSERVING, signals.got_exception)
 
@@ -104,6 +104,24 @@ def test_a_receiver_that_raises_is_logged_and_changes_nothing(ask, signal, error
     assert answer.status == (500 if signal is signals.got_exception else 200)
     assert f"a receiver of the signal {signal.name}" in error_log()
     assert "the receiver's own" in error_log()
+
+
+@pytest.mark.parametrize(
+    ("signal", "content"),
+    [(signals.request_started, "x"), (signals.got_exception, ValueError("the handler's"))],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_what_is_more_than_a_failure_is_raised_once_the_request_is_finished(signal, content):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    ran = Calls()
+    hooks = quiet()
+    hooks.content(ran.handler("content", content))
+    hooks.log(ran.handler("log"))
+    with listening(hooks, signal, tell=interrupt), pytest.raises(KeyboardInterrupt):
+        by_handle(hooks)
+    assert ran == (["log"] if signal is signals.request_started else ["content", "log"])
 
 
 def test_receivers_find_the_current_request(ask):

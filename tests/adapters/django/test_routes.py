@@ -25,6 +25,14 @@ def test_a_section_may_be_for_a_route_by_its_name(ask):
     assert seen == ["inner:one", "inner:two", "echo", None]
 
 
+def test_before_the_path_is_settled_there_is_no_route(ask):
+    hooks = quiet()
+    seen = []
+    hooks.trans(lambda req: seen.append(req.endpoint))
+    assert ask(hooks, "/inner/one").status == 200
+    assert seen == [None]
+
+
 def test_a_route_that_is_chosen_behind_the_chain_is_guarded_as_well(ask):
     hooks = quiet()
     ran = []
